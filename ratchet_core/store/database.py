@@ -1,0 +1,316 @@
+"""Connections and transactions on SQLite and PostgreSQL, and what each needs to behave.
+
+SQLite: every write transaction of every process first takes one file lock, because the kernel
+wakes waiters at once and frees it on death, while SQLite's own waiting sleeps for long
+(architecture.md section 3).
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import psycopg
+from sqlalchemy import Connection, Engine, Row, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ratchet_core.errors import ConfigurationError, Unavailable
+from ratchet_core.store.write_lock import WriteLock
+
+#: A row of any shape.
+AnyRow = Row[*tuple[Any, ...]]
+#: An open transaction, as `engine` passes it on without looking into it.
+Tx = Connection
+Result = TypeVar("Result")
+
+#: SQLSTATEs after which a whole transaction is tried again: serialization, deadlock.
+_RETRIED: Final = frozenset({"40001", "40P01"})
+#: The same, and unique violations: for work that looks for the row before it writes it.
+RETRIED_WITH_DOUBLES: Final = _RETRIED | {"23505"}
+_TRIES: Final = 8
+_NO_ANSWER: Final = "the database does not answer; try again"
+#: Settings of every PostgreSQL session. Every statement of ours is served by an index; the planner
+#: thinks otherwise while tables are small, keeps that plan for a prepared statement, and then reads
+#: whole tables. No transaction may be forgotten open.
+_SESSION: Final = (
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c timezone=UTC "
+    "-c idle_in_transaction_session_timeout=60000"
+)
+#: Isolation in which all statements of a transaction see the same state.
+_STILL: Final = {"sqlite": "AUTOCOMMIT", "postgresql": "REPEATABLE READ"}
+_CONNECT_ARGS: Final = {
+    "connect_timeout": 5,  # a lost server must not hang a drain
+    "keepalives_idle": 30,
+    "options": _SESSION,
+}
+
+
+class Companion(Protocol):
+    """What is written with the change that somebody makes, or not at all."""
+
+    def write(self, tx: Tx) -> None:
+        """Write it as the last part of a transaction; the transaction may be done again."""
+        ...
+
+    def committed(self) -> None:
+        """Take note that the transaction is committed."""
+        ...
+
+
+def nobody() -> None:
+    """Stand in for who accompanies a transaction where nobody does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """How many connections one process holds, and for how long."""
+
+    kept: int = 5  #: kept open while idle
+    most: int = 20  #: open at one time
+    timeout_s: float = 30.0  #: longest wait for a free one
+    lifetime_s: float = 3600.0  #: age at which one is replaced
+
+
+class Database:
+    """One database, its pool of connections and its way of writing."""
+
+    def __init__(self, url: str, pool: Pool | None = None) -> None:
+        pool = pool or Pool()
+        #: Asked at each write transaction who accompanies it.
+        self.companion: Callable[[], Companion | None] = nobody
+        self.url = url
+        parsed = make_url(url)
+        self.dialect = parsed.get_backend_name()
+        if self.dialect == "sqlite":
+            self.path: Path | None = _sqlite_path(parsed.database)
+            self.engine = _sqlite_engine(url, pool)
+            self._lock: WriteLock | None = WriteLock(self.path.with_name(self.path.name + ".lock"))
+        elif self.dialect == "postgresql":
+            self.path = None
+            self.engine = _postgresql_engine(url, pool)
+            self._lock = None
+        else:
+            message = f"database.url: '{self.dialect}' is not supported; use sqlite or postgresql"
+            raise ConfigurationError(message)
+        # a look needs no transaction, and on PostgreSQL it saves two round trips
+        self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._still = self.engine.execution_options(isolation_level=_STILL[self.dialect])
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """Open a read-only look at the database; each statement sees the newest state."""
+        with translated_errors(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Tx]:
+        """Open a read-only look in which all statements see one and the same state; keep it short.
+
+        Only the database's clock goes on.
+        """
+        with translated_errors(), self._still.connect() as connection:
+            if self.dialect == "postgresql":
+                with connection.begin():
+                    yield connection
+                return
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
+    @contextmanager
+    def write(
+        self, *, durable: bool = True, polite: bool = False, pipelined: bool = False
+    ) -> Iterator[Tx]:
+        """Open a write transaction; it commits at the end of the block, or rolls back.
+
+        Args:
+            durable: the commit must survive a power cut. False lets SQLite answer earlier:
+                a power cut then loses the newest such commits, but never a part of one.
+            polite: let others who wait for the lock go first (drains do).
+            pipelined: PostgreSQL: statements travel together, the first with BEGIN, the last
+                with COMMIT. Only statements of `store.driver` may be used.
+        """
+        companion = self.companion()
+        with self._written(durable, polite, pipelined) as connection:
+            yield connection
+            if companion is not None:
+                companion.write(connection)
+        if companion is not None:
+            companion.committed()
+
+    @contextmanager
+    def _written(self, durable: bool, polite: bool, pipelined: bool) -> Iterator[Tx]:  # noqa: FBT001
+        if self._lock is None:
+            with translated_errors(), self.engine.connect() as connection:
+                raw: Any = connection.connection.driver_connection
+                with raw.pipeline() if pipelined else nullcontext(), connection.begin():
+                    yield connection
+            return
+        with translated_errors(), self.engine.connect() as connection:
+            _set_synchronous(connection, durable=durable)
+            with self._lock.held(polite=polite):
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                except BaseException:
+                    connection.exec_driver_sql("ROLLBACK")
+                    raise
+                connection.exec_driver_sql("COMMIT")
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for our turn to write, for a transaction that somebody else opens in the block.
+
+        SQLite: the file lock, which has to be taken before the transaction begins: whoever took it
+        later would wait for those who hold it and wait for SQLite. PostgreSQL needs none.
+        """
+        if self._lock is None:
+            yield
+            return
+        with self._lock.held(polite=False):
+            yield
+
+    def transact(
+        self,
+        work: Callable[[Tx], Result],
+        *,
+        durable: bool = True,
+        polite: bool = False,
+        pipelined: bool = False,
+        retried: frozenset[str] = _RETRIED,
+    ) -> Result:
+        """Do `work` in one transaction; again as a whole where the database asks for it.
+
+        Args:
+            work: must have no effect but on the transaction.
+            durable: as in `write`.
+            polite: as in `write`.
+            pipelined: as in `write`.
+            retried: SQLSTATEs after which the work is done again.
+        """
+        for attempt in range(_TRIES):
+            try:
+                with self.write(durable=durable, polite=polite, pipelined=pipelined) as tx:
+                    return work(tx)
+            except Exception as error:
+                if attempt == _TRIES - 1 or sqlstate(error) not in retried:
+                    raise
+                time.sleep(random.uniform(0.001, 0.01) * (attempt + 1))  # noqa: S311 - spread
+        message = "unreachable: the last try returns or raises"
+        raise AssertionError(message)
+
+    def dispose(self, *, close: bool = True) -> None:
+        """Drop the pool; with close=False leave a parent's connections alone (after a fork)."""
+        self.engine.dispose(close=close)
+
+    def checkpoint_if_over(self, limit_bytes: int) -> bool:
+        """SQLite: empty the write-ahead log when it has grown past the limit."""
+        if self.path is None:
+            return False
+        log = self.path.with_name(self.path.name + "-wal")
+        try:
+            if log.stat().st_size <= limit_bytes:
+                return False
+        except FileNotFoundError:
+            return False
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        return True
+
+
+def sqlstate(error: Exception) -> str | None:
+    """Return the SQLSTATE of an error of the driver, wrapped by SQLAlchemy or not."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlstate", None)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn a database that cannot be reached into `Unavailable`; other errors pass."""
+    try:
+        yield
+    except OperationalError as error:
+        if error.connection_invalidated or _is_unreachable(error.orig):
+            raise Unavailable(_NO_ANSWER, 2.0) from error
+        raise
+    except (sqlite3.OperationalError, psycopg.OperationalError) as error:
+        if _is_unreachable(error):
+            raise Unavailable(_NO_ANSWER, 2.0) from error
+        raise
+
+
+def _is_unreachable(error: BaseException | None) -> bool:
+    text = str(error).lower()
+    return any(
+        sign in text
+        for sign in ("connection", "could not translate", "database is locked", "starting up")
+    )
+
+
+def _sqlite_path(database: str | None) -> Path:
+    if not database or ":memory:" in database or "mode=memory" in database:
+        message = (
+            "database.url: an in-memory SQLite database cannot be shared by the API server and "
+            "the workers; name a file, such as sqlite:///ratchet.db"
+        )
+        raise ConfigurationError(message)
+    path = Path(database).resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _sqlite_engine(url: str, pool: Pool) -> Engine:
+    engine = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",  # transactions are opened by hand, as IMMEDIATE
+        pool_size=pool.kept,
+        max_overflow=pool.most - pool.kept,
+        pool_timeout=pool.timeout_s,
+        connect_args={"timeout": 30, "check_same_thread": False},
+        query_cache_size=1500,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=OFF",
+            "cache_size=-32000",
+            "temp_store=MEMORY",
+            "mmap_size=268435456",
+            "wal_autocheckpoint=4000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine
+
+
+def _set_synchronous(connection: Connection, *, durable: bool) -> None:
+    wanted = "FULL" if durable else "NORMAL"
+    if connection.info.get("synchronous") != wanted:
+        connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
+        connection.info["synchronous"] = wanted
+
+
+def _postgresql_engine(url: str, pool: Pool) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool.kept,
+        max_overflow=pool.most - pool.kept,
+        pool_timeout=pool.timeout_s,
+        pool_recycle=round(pool.lifetime_s),
+        connect_args=_CONNECT_ARGS,
+        query_cache_size=1500,
+    )

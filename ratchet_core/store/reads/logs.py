@@ -1,0 +1,243 @@
+"""Reading lines of attempts' logs: pages of a search, and what followers have not seen yet.
+
+Run, attempt, workflow and grave levels have indexes in the order of the lists. A text is looked
+for in the lines themselves: one answer looks at a bounded number of lines, and its cursor goes on
+from there, so that no search keeps the database busy for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, collate, func, literal_column, select, union_all
+
+from ratchet_core.domain.log import LEVEL_NAMES, LogPage, LogQuery, LogView
+from ratchet_core.domain.query import Order
+from ratchet_core.errors import InvalidRequest
+from ratchet_core.store.clock import known_datetime, to_us
+from ratchet_core.store.database import AnyRow, Database, Tx
+from ratchet_core.store.reads.page import decode_cursor, encode_cursor
+from ratchet_core.store.schema import log_lines
+
+#: Lines that one answer looks at, at most.
+SCAN: Final = 50_000
+#: Lines reach the database within a second of being written, or later while it is away.
+_LATE: Final = timedelta(minutes=10)
+#: From this level on lines have an index of their own.
+_GRAVE: Final = 30
+_KIND: Final = "log"
+_EQUAL: Final = ("attempt_id", "run_id", "namespace", "name")
+_BRANCHES: Final = 250
+
+Filters = list[ColumnElement[bool]]
+
+
+class LogReads:
+    """Answers questions about lines; never changes anything."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(
+        self,
+        query: LogQuery,
+        limit: int,
+        *,
+        order: Order = "asc",
+        cursor: str | None = None,
+        scan: int = SCAN,
+    ) -> LogPage:
+        """Return a part of the lines that a query finds.
+
+        Args:
+            query: the filters.
+            limit: at most this many lines.
+            order: oldest first (`asc`) or newest first, in order of storing.
+            cursor: `next_cursor` of the part before.
+            scan: how many lines to look at, at most; then the part ends, maybe without a line.
+
+        Raises:
+            InvalidRequest: the cursor is not one of lines.
+        """
+        after = None if cursor is None else _place(cursor)
+        with self._database.read() as tx:
+            within = [*_indexed(query), *_bounds(tx, query), *_beyond(after, order)]
+            others = _others(query, self._database.dialect)
+            edge = _edge(tx, within, order, scan) if others else None
+            if edge is not None:
+                within.append(_upto(edge, order))
+            statement = select(log_lines).where(*within, *others)
+            rows = tx.execute(_ordered(statement, order).limit(limit + 1)).all()
+        items = tuple(log_view(row) for row in rows[:limit])
+        if len(rows) > limit:
+            return LogPage(items, encode_cursor([items[-1].sequence, _KIND]))
+        return LogPage(items, None if edge is None else encode_cursor([edge, _KIND]))
+
+    def after(self, query: LogQuery, sequence: int, limit: int) -> tuple[LogView, ...]:
+        """Return lines after a sequence number, oldest first: a follower's next ones."""
+        statement = select(log_lines).where(
+            *_indexed(query),
+            *_others(query, self._database.dialect),
+            log_lines.c.sequence > sequence,
+        )
+        with self._database.read() as tx:
+            rows = tx.execute(statement.order_by(log_lines.c.sequence).limit(limit)).all()
+        return tuple(log_view(row) for row in rows)
+
+    def end(self) -> int:
+        """Return the highest sequence number; 0 where there are no lines."""
+        with self._database.read() as tx:
+            return _end(tx)
+
+    def of_attempts(
+        self, attempt_ids: Sequence[str], limit: int
+    ) -> Mapping[str, tuple[LogView, ...]]:
+        """Return the first lines of several attempts, oldest first, in one statement or few.
+
+        Args:
+            attempt_ids: of the attempts.
+            limit: of each.
+        """
+        found: dict[str, list[LogView]] = {attempt_id: [] for attempt_id in attempt_ids}
+        ids = list(found)
+        with self._database.read() as tx:
+            for start in range(0, len(ids), _BRANCHES):
+                branches = [
+                    select(
+                        select(log_lines)
+                        .where(log_lines.c.attempt_id == attempt_id)
+                        .order_by(log_lines.c.sequence)
+                        .limit(limit)
+                        .subquery()
+                    )
+                    for attempt_id in ids[start : start + _BRANCHES]
+                ]
+                for row in tx.execute(union_all(*branches)):
+                    found[row.attempt_id].append(log_view(row))
+        ordered = {
+            key: sorted(lines, key=lambda line: line.sequence) for key, lines in found.items()
+        }
+        return {key: tuple(lines) for key, lines in ordered.items()}
+
+
+def log_view(row: AnyRow) -> LogView:
+    """Turn a row of `log_lines` into its view."""
+    return LogView(
+        sequence=row.sequence,
+        run_id=row.run_id,
+        attempt_id=row.attempt_id,
+        namespace=row.namespace,
+        workflow=row.name,
+        step=row.step,
+        attempt=row.attempt,
+        level=LEVEL_NAMES[row.level],
+        at=known_datetime(row.at),
+        logger=row.logger,
+        message=row.message,
+    )
+
+
+def _served(query: LogQuery) -> tuple[str, ...]:
+    """Return the columns whose values one index finds in the order of the list."""
+    if query.attempt_id is not None:
+        return ("attempt_id",)
+    if query.run_id is not None:
+        return ("run_id",)
+    return () if query.namespace is None or query.name is None else ("namespace", "name")
+
+
+def _indexed(query: LogQuery) -> Filters:
+    """Return the filters that one index serves in the order of the list."""
+    served = _served(query)
+    if not served and query.level is not None and query.level >= _GRAVE:
+        return [log_lines.c.level >= literal_column(str(_GRAVE))]  # as the index says it
+    return [log_lines.c[name] == getattr(query, name) for name in served]
+
+
+def _others(query: LogQuery, dialect: str) -> Filters:
+    """Return the filters for which lines are looked at one by one."""
+    named = [name for name in _EQUAL if getattr(query, name) is not None]
+    filters: Filters = [
+        log_lines.c[name] == getattr(query, name) for name in named if name not in _served(query)
+    ]
+    if query.namespaces is not None:
+        filters.append(log_lines.c.namespace.in_(query.namespaces))
+    if query.level is not None:
+        filters.append(log_lines.c.level >= query.level)
+    if query.text:
+        filters.append(_contains(query.text, dialect))
+    if query.since is not None:
+        filters.append(log_lines.c.at >= to_us(query.since))
+    if query.until is not None:
+        filters.append(log_lines.c.at <= to_us(query.until))
+    return filters
+
+
+def _contains(text: str, dialect: str) -> ColumnElement[bool]:
+    """Compare without regard to the case of ASCII letters, the same on both databases."""
+    folded = "".join(char.lower() if char.isascii() else char for char in text)
+    if dialect == "sqlite":
+        return func.instr(func.lower(log_lines.c.message), folded) > 0
+    return func.strpos(func.lower(collate(log_lines.c.message, "C")), folded) > 0
+
+
+def _ordered(statement: Select[Any], order: Order) -> Select[Any]:
+    key = log_lines.c.sequence
+    return statement.order_by(key.desc() if order == "desc" else key.asc())
+
+
+def _beyond(after: int | None, order: Order) -> Filters:
+    if after is None:
+        return []
+    return [log_lines.c.sequence < after if order == "desc" else log_lines.c.sequence > after]
+
+
+def _upto(edge: int, order: Order) -> ColumnElement[bool]:
+    return log_lines.c.sequence >= edge if order == "desc" else log_lines.c.sequence <= edge
+
+
+def _edge(tx: Tx, within: Filters, order: Order, scan: int) -> int | None:
+    """Return the last place that one answer looks at; None where it sees everything."""
+    statement = _ordered(select(log_lines.c.sequence).where(*within), order)
+    places = tx.execute(statement.offset(scan - 1).limit(2)).scalars().all()
+    return int(places[0]) if len(places) > 1 else None
+
+
+def _bounds(tx: Tx, query: LogQuery) -> Filters:
+    """Return between which places the lines of a span of time are."""
+    bounds: Filters = []
+    if query.since is not None:
+        bounds.append(log_lines.c.sequence >= _first_at(tx, query.since - _LATE))
+    if query.until is not None:
+        bounds.append(log_lines.c.sequence <= _first_at(tx, query.until + _LATE))
+    return bounds
+
+
+def _first_at(tx: Tx, moment: datetime) -> int:
+    """Return about the first place of lines written at a time or later: places follow times."""
+    at_us, key = to_us(moment), log_lines.c.sequence
+    low = int(tx.execute(select(func.coalesce(func.min(key), 0))).scalar_one())
+    high = _end(tx) + 1
+    statement = select(key, log_lines.c.at).order_by(key).limit(1)
+    while low < high:
+        middle = (low + high) // 2
+        row = tx.execute(statement.where(key >= middle)).first()
+        if row is None or row.at >= at_us:
+            high = middle
+        else:
+            low = int(row.sequence) + 1
+    return low
+
+
+def _end(tx: Tx) -> int:
+    return int(tx.execute(select(func.coalesce(func.max(log_lines.c.sequence), 0))).scalar_one())
+
+
+def _place(cursor: str) -> int:
+    place, kind = decode_cursor(cursor)
+    if kind != _KIND or not isinstance(place, int):
+        message = "cursor: not a cursor of this list; use `next_cursor` of an earlier answer"
+        raise InvalidRequest(message)
+    return place

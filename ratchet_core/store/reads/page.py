@@ -1,0 +1,83 @@
+"""Pages of a list: limit and offset, or a cursor that stays exact while rows are added.
+
+A cursor is the place of the last row in the list's total order, (time, id).
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
+
+from ratchet_core.domain.query import Window
+from ratchet_core.errors import InvalidRequest
+from ratchet_core.store.database import Tx
+
+
+def encode_cursor(place: list[Any]) -> str:
+    """Turn a place in a list into opaque text."""
+    return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> list[Any]:
+    """Turn a cursor back into its place.
+
+    Raises:
+        InvalidRequest: it is not one that `encode_cursor` made.
+    """
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        place = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except ValueError:
+        place = None
+    valid = (
+        isinstance(place, list)
+        and len(place) == 2  # noqa: PLR2004 - (sort key, id)
+        and isinstance(place[0], int | str)
+        and isinstance(place[1], str)
+    )
+    if not valid:
+        message = "cursor: not a cursor of this list; use `next_cursor` of an earlier answer"
+        raise InvalidRequest(message)
+    return list(place)
+
+
+def fetch(
+    tx: Tx,
+    statement: Select[Any],
+    keys: tuple[ColumnElement[Any], ColumnElement[Any]],
+    window: Window,
+    sort: str,
+) -> tuple[list[Any], int, str | None]:
+    """Fetch one part of a list.
+
+    Args:
+        tx: any transaction.
+        statement: with its filters, without order.
+        keys: sort column and id: the list's total order.
+        window: the part wanted.
+        sort: name of the sort column in a row.
+
+    Returns:
+        Rows, number of all matches, cursor of the next part or None.
+
+    Raises:
+        InvalidRequest: the cursor is not one of this list.
+    """
+    total = tx.execute(select(func.count()).select_from(statement.subquery())).scalar_one()
+    descending = window.order == "desc"
+    ordered = statement.order_by(*(key.desc() if descending else key.asc() for key in keys))
+    if window.cursor is not None:
+        place = decode_cursor(window.cursor)
+        here = tuple_(*keys)
+        ordered = ordered.where(here < tuple(place) if descending else here > tuple(place))
+    elif window.offset:
+        ordered = ordered.offset(window.offset)
+    rows = list(tx.execute(ordered.limit(window.limit + 1)))
+    more = len(rows) > window.limit
+    rows = rows[: window.limit]
+    cursor = encode_cursor([getattr(rows[-1], sort), rows[-1].id]) if more and rows else None
+    seen = len(rows) + (0 if window.cursor is not None else window.offset if rows else 0)
+    return rows, max(int(total), seen), cursor  # rows may have been added after the count
