@@ -1,0 +1,158 @@
+"""Prune: finished runs are deleted once they are old enough, a little at a time.
+
+Each call deletes one portion, in transactions of a few milliseconds that let others go first;
+whoever calls pauses between them. Where an export is wanted, it is on the disk before a run goes.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+from ratchet_core.domain.retention import Portion, Retention, pause_after
+from ratchet_core.engine.core import Core
+from ratchet_core.store import prune as stored
+from ratchet_core.store.database import Tx
+
+Answer = TypeVar("Answer")
+
+#: Runs whose rows are deleted together.
+_TOGETHER: Final = 200
+
+
+class Exports(Protocol):
+    """Writes runs somewhere else before they are deleted."""
+
+    def write(self, run_ids: Sequence[str]) -> None:
+        """Write runs with everything that belongs to them; on return they are on the disk.
+
+        Raises:
+            OSError: they are not.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What one portion has deleted."""
+
+    runs: int = 0  #: that are gone
+    rows: int = 0  #: that belonged to runs
+    took_s: float = 0.0  #: longest transaction, in seconds
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing more to delete."""
+        return not self.runs and not self.rows
+
+
+class Pruner:
+    """Deletes what is older than a retention allows.
+
+    Args:
+        core: the shared parts.
+        retention: how long runs are kept.
+        export: gets runs before they are deleted; None where nobody wants them.
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        retention: Retention,
+        export: Exports | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._core = core
+        self._retention = retention
+        self._export = export
+        self._clock = clock
+        self._runs = Portion(50)
+        self._rows = Portion(200)
+
+    def portion(self) -> Pruned:
+        """Delete one portion: rows of runs that are gone, or else the next runs.
+
+        Raises:
+            OSError: the export cannot be written; nothing is deleted then.
+        """
+        with self._core.database.read() as tx:
+            gone = stored.removed(tx, _TOGETHER)
+        return self._delete_rows(gone) if gone else self._remove_runs()
+
+    def run(self, wait: Callable[[float], object], is_asked: Callable[[], bool]) -> Pruned:
+        """Delete portion by portion until nothing is left, or somebody asks to end.
+
+        Args:
+            wait: sleeps so many seconds.
+            is_asked: tells whether to end.
+        """
+        runs = rows = 0
+        longest_s = 0.0
+        while not is_asked():
+            pruned = self.portion()
+            if pruned.is_nothing:
+                break
+            runs, rows = runs + pruned.runs, rows + pruned.rows
+            longest_s = max(longest_s, pruned.took_s)
+            wait(pause_after(pruned.took_s))
+        return Pruned(runs, rows, longest_s)
+
+    def delete_drains(self) -> int:
+        """Delete the records of drains that ended longer ago than any run is kept."""
+        keep_s = self._retention.longest_s
+        if keep_s is None:
+            return 0
+        database = self._core.database
+        return database.transact(
+            lambda tx: stored.delete_drains(tx, keep_s), durable=False, polite=True
+        )
+
+    def _remove_runs(self) -> Pruned:
+        for unchanged in self._old():
+            if self._export is not None:
+                self._export.write(list(unchanged))
+            remove = functools.partial(stored.remove_runs, unchanged=unchanged)
+            removed, took_s = self._timed(remove)
+            self._runs.learn(len(unchanged), took_s)
+            if removed:
+                return Pruned(runs=len(removed), took_s=took_s)
+        return Pruned()
+
+    def _old(self) -> Iterable[dict[str, int]]:
+        """Yield, for each namespace that has some, its oldest runs that may go."""
+        with self._core.database.read() as tx:
+            kept = stored.newest_writers(tx)
+            names = stored.namespaces(tx)
+        for name in names:
+            keep_s = self._retention.keep_s_of(name)
+            if keep_s is None:
+                continue
+            with self._core.database.read() as tx:
+                found = stored.finished(tx, name, keep_s, self._runs.size + len(kept))
+            old = {run_id: changed for run_id, changed in found if run_id not in kept}
+            if old:
+                yield old
+
+    def _delete_rows(self, gone: Sequence[str]) -> Pruned:
+        size = self._rows.size
+        deleted, took_s = self._timed(lambda tx: stored.delete_rows(tx, gone, size))
+        self._rows.learn(deleted, took_s)
+        return Pruned(rows=max(1, deleted), took_s=took_s)
+
+    def _timed(self, work: Callable[[Tx], Answer]) -> tuple[Answer, float]:
+        """Do work in a transaction that waits for nobody's disk; return how long it took."""
+        took_s = 0.0
+
+        def timed(tx: Tx) -> Answer:
+            nonlocal took_s
+            began = self._clock()
+            answer = work(tx)
+            took_s = self._clock() - began
+            return answer
+
+        return self._core.database.transact(timed, durable=False, polite=True), took_s
