@@ -1,0 +1,1 @@
+"""What every door shares: calls and their ids, problem bodies, strict bodies, paging, origins."""

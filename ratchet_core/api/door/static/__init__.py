@@ -1,0 +1,1 @@
+"""What the Swagger pages load: ours, and programs of others as `vendor.json` lists them."""

@@ -1,0 +1,1 @@
+"""`/graphql`: the Ratchet dialect as a graph, with live subscriptions and a playground."""
