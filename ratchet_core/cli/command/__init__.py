@@ -1,0 +1,1 @@
+"""The commands, one a file (groups with their sub-commands); `root` knows where each is."""

@@ -1,0 +1,1 @@
+"""Processes that `ratchet up` starts, watches, starts again and ends."""

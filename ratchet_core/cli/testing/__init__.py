@@ -1,0 +1,1 @@
+"""The test cases that scripts bring along: run by their step handlers, judged, told apart."""
