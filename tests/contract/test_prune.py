@@ -1,0 +1,424 @@
+"""Retention: what is old goes with everything that belonged to it, and nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import orjson
+import pytest
+from sqlalchemy import text
+
+from ratchet_core.domain.log import LEVELS, LogLine, LogQuery
+from ratchet_core.domain.query import RunQuery, Window
+from ratchet_core.domain.retention import Portion, Retention
+from ratchet_core.domain.views import RunView
+from ratchet_core.engine.prune import Pruned, Pruner
+from ratchet_core.engine.transfer import ExportFile, Imported, import_runs, read_lines
+from ratchet_core.engine.work import Logged
+from ratchet_core.errors import ConfigurationError
+from ratchet_core.store.check import findings
+from ratchet_core.store.database import Database
+from ratchet_core.store.prune import CHILDREN
+from ratchet_core.store.schema import metadata
+from ratchet_core.store.upgrade import upgrade
+from tests.contract.engine_house import House, failure, workflow
+
+DAY_S = 86_400.0
+MONTH = Retention(30 * DAY_S)
+
+#: Tables whose rows belong to no run.
+OTHERS = {
+    "api_keys",
+    "audit",
+    "disabled_destinations",
+    "drains",
+    "namespaces",
+    "pauses",
+    "plugins",
+    "removed_runs",
+    "runs",
+    "schedules",
+    "self_tokens",
+    "snapshots",
+    "workflows",
+}
+
+
+def make(house: House, count: int = 3, name: str = "pair") -> list[RunView]:
+    """Make finished runs of two steps that have logged."""
+    house.define(workflow(name, first=(), second=("first",)))
+    runs = [house.submit(name, input={"number": number}) for number in range(count)]
+    drain = house.drain()
+    todo = tuple(drain.claim())
+    lines = (LogLine(0.0, LEVELS["info"], "line"), LogLine(0.0, LEVELS["error"], "ünï"))
+    logged = [Logged(assignment=item, attempt_id=item.step_id, lines=lines) for item in todo]
+    house.engine.store_logs(logged, 0.0)
+    while todo:
+        todo = tuple(drain.conclude(todo).next) or tuple(drain.claim())
+    return runs
+
+
+def age(house: House, run_ids: Sequence[str], days: float) -> None:
+    """Let runs have ended so many days ago."""
+    with house.database.write() as tx:
+        for run_id in run_ids:
+            tx.execute(
+                text("UPDATE runs SET completed_at = completed_at - :age WHERE id = :id"),
+                {"age": round(days * DAY_S * 1e6), "id": run_id},
+            )
+
+
+def ids(runs: Sequence[RunView]) -> list[str]:
+    return [run.id for run in runs]
+
+
+def left(house: House) -> set[str]:
+    return set(ids(house.reads.runs(RunQuery(), Window(limit=1000)).items))
+
+
+def rows(house: House) -> dict[str, int]:
+    """Count the rows of runs, by table."""
+    with house.database.read() as tx:
+        return {
+            name: int(tx.execute(text(f"SELECT count(*) FROM {name}")).scalar_one())  # noqa: S608
+            for name in ("runs", *(table.name for table in CHILDREN), "removed_runs")
+        }
+
+
+def prune(house: House, retention: Retention = MONTH, export: ExportFile | None = None) -> Pruned:
+    return Pruner(house.core, retention, export).run(lambda _s: None, lambda: False)
+
+
+def wrong(house: House) -> list[str]:
+    return [f"{item.table} {item.key}: {item.reason}" for item in findings(house.database)]
+
+
+def test_every_table_says_whether_its_rows_belong_to_runs() -> None:
+    children = {table.name for table in CHILDREN}
+
+    unknown = set(metadata.tables) - children - OTHERS
+
+    assert unknown == set(), "give it an indexed column run_id, or name it in OTHERS"
+
+
+@pytest.mark.parametrize("table", CHILDREN, ids=lambda table: str(table.name))
+def test_rows_of_a_run_are_found_by_an_index(table: object) -> None:
+    indexes = [next(iter(index.columns)).name for index in table.indexes]  # type: ignore[attr-defined] # a Table
+
+    assert "run_id" in indexes
+
+
+def test_old_runs_go_with_everything_that_belonged_to_them(house: House) -> None:
+    old, young = make(house), make(house)
+    whole = rows(house)
+    age(house, ids(old), 31)
+    age(house, ids(young), 29)
+
+    pruned = prune(house)
+
+    assert pruned.runs == 3
+    assert left(house) == set(ids(young))
+    now = rows(house)
+    for table in ("runs", "steps", "attempts", "journal", "log_lines"):
+        assert now[table] == whole[table] / 2, table
+    assert now["removed_runs"] == 0
+    assert wrong(house) == []
+    assert prune(house).is_nothing
+
+
+def test_namespaces_are_kept_as_long_as_each_says(house: House) -> None:
+    runs = make(house, 4)
+    age(house, ids(runs[:2]), 10)
+    with house.database.write() as tx:  # the newest writer is another run
+        make_newest(tx, runs[3].id)
+
+    assert prune(house, Retention(None, {"elsewhere": DAY_S})).is_nothing
+    assert prune(house, Retention(DAY_S, {"default": None})).is_nothing
+    assert prune(house, Retention(None, {"default": 11 * DAY_S})).is_nothing
+    assert prune(house, Retention(None, {"default": 9 * DAY_S})).runs == 2
+
+
+def make_newest(tx: object, run_id: str) -> None:
+    tx.execute(  # type: ignore[attr-defined] # a transaction
+        text("INSERT INTO journal (run_id, name, at) VALUES (:id, 'test', 0)"), {"id": run_id}
+    )
+
+
+def test_runs_that_go_on_or_wait_or_have_just_ended_stay(house: House) -> None:
+    make(house, 1)
+    house.define(workflow("waits", only=()), workflow("broken", only={"retryable": False}))
+    open_run, broken = house.submit("waits"), house.submit("broken")
+    drain = house.drain()
+    claimed = {item.workflow.name: item for item in drain.claim()}
+    drain.conclude([claimed["broken"]], failure())
+    house.engine.retry(broken.id, "me")
+    make(house, 1, "newest")
+
+    prune(house, Retention(0.0))  # nothing goes within the first minute, whatever is said
+
+    assert {open_run.id, broken.id} <= left(house)
+    assert len(left(house)) == 4
+
+
+def test_a_run_whose_output_is_on_its_way_stays(house: House) -> None:
+    runs = make(house, 3)
+    age(house, ids(runs[:2]), 31)
+    columns = metadata.tables["deliveries"].c
+    values = {
+        column.name: runs[0].id if column.name == "run_id" else ("x" if "str" in kind else 0)
+        for column in columns
+        if not column.nullable and (kind := str(column.type.python_type))
+    }
+    with house.database.write() as tx:
+        tx.execute(metadata.tables["deliveries"].insert().values(**{**values, "state": "pending"}))
+
+    prune(house)
+
+    assert left(house) == {runs[0].id, runs[2].id}
+
+
+def test_one_that_was_set_going_again_meanwhile_stays(house: House) -> None:
+    house.define(workflow("broken", only={"retryable": False}))
+    run = house.submit("broken")
+    house.drain().work_off({"only": failure()})
+    make(house, 1)
+    age(house, [run.id], 31)
+
+    class Meddling:
+        """Retries the run between its export and its deletion."""
+
+        def write(self, run_ids: Sequence[str]) -> None:
+            assert list(run_ids) == [run.id]
+            house.engine.retry(run.id, "me")
+
+    pruned = Pruner(house.core, MONTH, Meddling()).run(lambda _s: None, lambda: False)
+
+    assert pruned.is_nothing
+    assert run.id in left(house)
+    assert wrong(house) == []
+
+
+def test_what_was_interrupted_is_finished_later_and_nothing_is_orphaned(house: House) -> None:
+    runs = make(house, 5)
+    make(house, 1)
+    age(house, ids(runs), 31)
+    pruner = Pruner(house.core, MONTH)
+    pruner._rows.size = 7  # many small portions
+
+    first = pruner.portion()  # the runs are gone for everybody, their rows are not
+    assert first.runs == 5
+    assert left(house).isdisjoint(ids(runs))
+    for _ in range(3):
+        pruner.portion()
+        assert wrong(house) == []
+    assert rows(house)["removed_runs"] == 5
+
+    prune(house)  # another process goes on
+
+    assert rows(house)["removed_runs"] == 0
+    assert rows(house)["steps"] == 2
+    assert wrong(house) == []
+
+
+def test_a_late_line_of_a_run_that_is_gone_leaves_no_orphan(house: House) -> None:
+    house.define(workflow("slow", only=()))
+    run = house.submit("slow")
+    [item] = house.drain().claim()
+    house.engine.cancel(run.id, "me")
+    make(house, 1)
+    age(house, [run.id], 31)
+    prune(house)
+
+    line = LogLine(0.0, 20, "late")
+    house.engine.store_logs([Logged(assignment=item, attempt_id="a", lines=(line,))], 0.0)
+
+    assert run.id not in left(house)
+    assert wrong(house) == []
+
+
+def test_numbers_of_events_and_lines_never_come_again(house: House) -> None:
+    runs = make(house, 3)
+    age(house, ids(runs), 31)
+    event, line = house.reads.journal_end(), house.reads.logs.end()
+
+    prune(house)
+    make(house, 1)
+
+    assert all(e.sequence > event for e in house.reads.journal_tail(event, 100))
+    assert len(house.reads.journal_tail(event, 100)) > 3
+    assert len(house.reads.logs.after(LogQuery(), line, 100)) == 2
+
+
+def test_what_an_export_holds_is_restored_by_an_import(
+    house: House, tmp_path: Path, other: House
+) -> None:
+    old = make(house, 4)
+    make(house, 1)
+    age(house, ids(old), 31)
+    before = {run.id: house.reads.run(run.id) for run in old}
+    events = {run.id: house.events(run.id) for run in old}
+    file = tmp_path / "exports" / "runs.jsonl"
+
+    with ExportFile(house.database, file) as export:
+        pruned = prune(house, MONTH, export)
+    assert (pruned.runs, export.runs) == (4, 4)
+    assert left(house).isdisjoint(before)
+    again = import_runs(house.database, read_lines(file), "runs.jsonl")
+    elsewhere = import_runs(other.database, read_lines(file), "runs.jsonl")
+    twice = import_runs(house.database, read_lines(file), "runs.jsonl")
+
+    assert (again.runs, elsewhere.runs, twice.runs, twice.known) == (4, 4, 0, 4)
+    assert (again.refused, again.torn) == ([], 0)
+    for run_id, view in before.items():
+        assert house.reads.run(run_id) == view
+        assert house.events(run_id) == events[run_id] == other.events(run_id)
+        assert house.states(run_id) == other.states(run_id)
+        lines = house.reads.logs.page(LogQuery(run_id=run_id), 100).items
+        assert [line.message for line in lines] == ["line", "ünï"]
+    assert (wrong(house), wrong(other)) == ([], [])
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> House:
+    database = Database(f"sqlite:///{tmp_path / 'other.db'}")
+    upgrade(database)
+    return House(database)
+
+
+def test_nothing_is_deleted_where_the_export_cannot_be_written(
+    house: House, tmp_path: Path
+) -> None:
+    runs = make(house, 2)
+    make(house, 1)
+    age(house, ids(runs), 31)
+    (tmp_path / "taken.jsonl").touch()
+
+    with (
+        pytest.raises(FileExistsError),
+        ExportFile(house.database, tmp_path / "taken.jsonl") as export,
+    ):
+        prune(house, MONTH, export)
+
+    assert set(ids(runs)) <= left(house)
+
+
+@pytest.fixture
+def exported(house: House, tmp_path: Path) -> list[bytes]:
+    """Return the lines of an export of two runs."""
+    runs = make(house, 2)
+    with ExportFile(house.database, tmp_path / "runs.jsonl") as export:
+        export.write(ids(runs))
+    return list(read_lines(tmp_path / "runs.jsonl"))
+
+
+def test_a_torn_export_gives_its_whole_runs(exported: list[bytes], other: House) -> None:
+    last = exported[-1]
+    for lines in (exported[:-1], [*exported[:-1], last[: len(last) // 2]]):
+        done = import_runs(other.database, lines, "torn")
+        assert done.torn == 1
+        assert done.runs + done.known == 1
+
+
+def test_a_line_that_is_missing_is_noticed(exported: list[bytes], other: House) -> None:
+    at = next(n for n, line in enumerate(exported) if b'"table":"steps"' in line)
+
+    done = import_runs(other.database, exported[:at] + exported[at + 1 :], "torn")
+
+    assert (done.runs, done.torn) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda lines: [b"{}\n", *lines[1:]], "line 1: must be"),
+        (lambda lines: [b"nonsense"], "line 1: is no JSON"),
+        (lambda lines: [lines[0], b"{,}\n"], "line 2: is no JSON"),
+        (lambda lines: [lines[0], b"[]\n"], "line 2: is no JSON object"),
+        (lambda lines: [lines[0].replace(b"1", b"9")], "line 1: has a version that is not 1"),
+        (
+            lambda lines: [lines[0], b'{"table":"api_keys","row":{}}\n'],
+            "line 2: must have `table` with a table of runs",
+        ),
+        (
+            lambda lines: [lines[0], b'{"table":"runs","row":{"odd":1}}\n'],
+            "line 2: has the column 'odd' of runs",
+        ),
+        (
+            lambda lines: [lines[0], b'{"table":"steps","row":{"run_id":"x"}}\n'],
+            "line 2: is a row of steps that belongs to no run before it",
+        ),
+    ],
+)
+def test_what_is_no_export_is_refused_with_its_line(
+    exported: list[bytes],
+    other: House,
+    change: Callable[[list[bytes]], list[bytes]],
+    reason: str,
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        import_runs(other.database, change(exported), "given.jsonl")
+
+    assert reason in refused.value.message
+    assert refused.value.message.startswith("given.jsonl, ")
+    assert wrong(other) == []
+
+
+def test_a_run_that_cannot_be_stored_is_named_and_the_others_come(
+    exported: list[bytes], other: House
+) -> None:
+    changed = []
+    for line, is_first in zip(exported, [True, *[False] * len(exported)], strict=False):
+        item = orjson.loads(line)
+        row = item.get("row", {})
+        if item.get("table") == "runs" and orjson.loads(row["input"])["number"] == 0:
+            row["completed_at"] = None
+        changed.append(line if is_first else orjson.dumps(item) + b"\n")
+
+    done: Imported = import_runs(other.database, changed, "given")
+
+    assert done.runs == 1
+    [(_, reason)] = done.refused
+    assert reason == "it has not ended"
+
+
+def test_the_check_finds_orphans_and_wrong_counters(house: House) -> None:
+    runs = make(house, 2)
+    with house.database.write() as tx:
+        tx.execute(text("UPDATE runs SET steps_open = 1 WHERE id = :id"), {"id": runs[0].id})
+        tx.execute(text("DELETE FROM runs WHERE id = :id"), {"id": runs[1].id})
+
+    found = list(findings(house.database))
+
+    tables = {item.table for item in found if item.reason == "its run is gone"}
+    assert tables == {"steps", "attempts", "journal", "log_lines"}
+    [counter] = [item for item in found if item.table == "runs"]
+    assert counter.key == runs[0].id
+    assert "open=1" in counter.reason
+
+
+def test_the_size_stays_bounded_over_many_rounds(house: House, database: Database) -> None:
+    if database.path is None:
+        pytest.skip("PostgreSQL reuses space when it vacuums, which a test cannot wait for")
+    sizes = []
+    for _ in range(6):
+        runs = make(house, 40)
+        age(house, ids(runs), 31)
+        prune(house)
+        with database.read() as tx:
+            sizes.append(int(tx.exec_driver_sql("PRAGMA page_count").scalar_one()))
+
+    assert sizes[-1] <= sizes[1] * 1.2
+    assert len(left(house)) == 1  # the newest writer
+
+
+def test_portions_keep_transactions_short() -> None:
+    portion = Portion(100)
+    for _ in range(50):  # 100 µs a row
+        portion.learn(portion.size, portion.size * 100e-6)
+    assert 25 <= portion.size <= 35
+
+    for _ in range(50):  # 1 µs a row
+        portion.learn(portion.size, portion.size * 1e-6)
+    assert portion.size == 2000
