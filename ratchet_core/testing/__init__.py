@@ -10,6 +10,10 @@ of Ratchet imports this package.
 from __future__ import annotations
 
 from ratchet_core.testing.clock import Clock
+from ratchet_core.testing.contract import (
+    OutputDestinationContract,
+    StepHandlerContract,
+)
 from ratchet_core.testing.fixtures import (
     MakeRatchet,
     clock,
@@ -20,15 +24,43 @@ from ratchet_core.testing.fixtures import (
 )
 from ratchet_core.testing.harness import Harness
 from ratchet_core.testing.run import SubmittedRun
+from ratchet_core.testing.values import (
+    NoKeys,
+    NoNetwork,
+    Recorder,
+    StepExample,
+    authenticator_settings,
+    delivery_view,
+    execute,
+    local_client,
+    plugin_services,
+    request_view,
+    source_settings,
+    step_context,
+)
 
 __all__ = [
     "Clock",
     "Harness",
     "MakeRatchet",
+    "NoKeys",
+    "NoNetwork",
+    "OutputDestinationContract",
+    "Recorder",
+    "StepExample",
+    "StepHandlerContract",
     "SubmittedRun",
+    "authenticator_settings",
     "clock",
+    "delivery_view",
     "empty_database",
+    "execute",
+    "local_client",
     "make_ratchet",
+    "plugin_services",
     "ratchet",
     "ratchet_options",
+    "request_view",
+    "source_settings",
+    "step_context",
 ]
