@@ -11,8 +11,11 @@ from __future__ import annotations
 
 from ratchet_core.testing.clock import Clock
 from ratchet_core.testing.contract import (
+    AuthenticatorContract,
+    InputSourceContract,
     OutputDestinationContract,
     StepHandlerContract,
+    WebhookSourceContract,
 )
 from ratchet_core.testing.fixtures import (
     MakeRatchet,
@@ -40,8 +43,10 @@ from ratchet_core.testing.values import (
 )
 
 __all__ = [
+    "AuthenticatorContract",
     "Clock",
     "Harness",
+    "InputSourceContract",
     "MakeRatchet",
     "NoKeys",
     "NoNetwork",
@@ -50,6 +55,7 @@ __all__ = [
     "StepExample",
     "StepHandlerContract",
     "SubmittedRun",
+    "WebhookSourceContract",
     "authenticator_settings",
     "clock",
     "delivery_view",

@@ -15,7 +15,13 @@ from ratchet_core.config import load_settings
 from ratchet_core.errors import DefinitionError
 from ratchet_core.hooks import GivenPlugin
 from ratchet_core.runtime import Ratchet
-from ratchet_core.sdk import HttpClient, OutputDestination, StepHandler
+from ratchet_core.sdk import (
+    HttpClient,
+    InputSource,
+    OutputDestination,
+    StepHandler,
+    WebhookSource,
+)
 from ratchet_core.store.database import Database
 from ratchet_core.store.upgrade import upgrade
 from ratchet_core.testing.clock import Clock
@@ -39,6 +45,7 @@ class MakeRatchet(Protocol):
         *,
         handlers: Iterable[StepHandler] = (),
         destinations: Iterable[OutputDestination] = (),
+        sources: Iterable[type[InputSource | WebhookSource]] = (),
         definitions: AnyDefinition | Iterable[AnyDefinition] = (),
         settings: Mapping[str, Any] | None = None,
         environ: Mapping[str, str] | None = None,
@@ -52,6 +59,7 @@ class MakeRatchet(Protocol):
                 that cannot be loaded or registered fails the test with its reason.
             handlers: step handlers, without a plugin around them.
             destinations: kinds of output destinations, without a plugin around them.
+            sources: kinds of input sources, without a plugin around them.
             definitions: workflows: values, texts of YAML, files or directories.
             settings: as in `ratchet.yaml`.
             environ: variables of the environment, for `RATCHET_*` and `${NAME}`.
@@ -92,6 +100,7 @@ def make_ratchet(tmp_path: Path, clock: Clock, empty_database: Path) -> Iterator
             *,
             handlers: Iterable[StepHandler] = (),
             destinations: Iterable[OutputDestination] = (),
+            sources: Iterable[type[InputSource | WebhookSource]] = (),
             definitions: AnyDefinition | Iterable[AnyDefinition] = (),
             settings: Mapping[str, Any] | None = None,
             environ: Mapping[str, str] | None = None,
@@ -99,7 +108,7 @@ def make_ratchet(tmp_path: Path, clock: Clock, empty_database: Path) -> Iterator
         ) -> Harness:
             folder = tmp_path / f"ratchet-{len(list(tmp_path.glob('ratchet-*')))}"
             values, places = split_definitions(definitions, folder / "definitions")
-            handed_in = GivenPlugin(HANDED_IN, HandedIn(handlers, destinations, values))
+            handed_in = GivenPlugin(HANDED_IN, HandedIn(handlers, destinations, sources, values))
             runtime = Ratchet(
                 _settings(folder, places, settings or {}, environ or {}, empty_database),
                 environ,

@@ -17,11 +17,12 @@ from ratchet_core.engine.attempt_log import captured_logging
 from ratchet_core.engine.requests import SubmitRequest
 from ratchet_core.errors import ConfigurationError
 from ratchet_core.runtime import Ratchet
-from ratchet_core.sdk import Principal, RequestView, WebhookRequest
+from ratchet_core.sdk import Principal, WebhookRequest
 from ratchet_core.store import claims
 from ratchet_core.testing.clock import Clock
 from ratchet_core.testing.feed import run_source
 from ratchet_core.testing.run import SubmittedRun
+from ratchet_core.testing.values import request_view
 from ratchet_core.worker.deliverer import Deliverer
 from ratchet_core.worker.host import Host, make_drain
 from ratchet_core.worker.mark import Mark
@@ -129,7 +130,7 @@ class Harness:
         """Ask the configured authenticators who sent a request.
 
         Args:
-            headers: lower-case names.
+            headers: of any spelling.
             method: upper case.
             path: without the query.
 
@@ -139,7 +140,7 @@ class Harness:
         Raises:
             AuthenticationFailed: nobody knows the caller; at the API a 401.
         """
-        view = RequestView(method=method, path=path, headers=headers, address="127.0.0.1")
+        view = request_view(headers, method=method, path=path)
         return self.runtime.access.authenticate(view)
 
     def receive_webhook(
@@ -150,7 +151,7 @@ class Harness:
         Args:
             source: its name in `input.sources`.
             body: as it was sent.
-            headers: lower-case names.
+            headers: of any spelling.
             method: upper case.
 
         Raises:
@@ -160,7 +161,7 @@ class Harness:
         request = WebhookRequest(
             method=method,
             path=f"/webhooks/{source}",
-            headers=headers,
+            headers={name.lower(): value for name, value in headers.items()},
             body=body,
             received_at=self.clock.now.timestamp(),
         )

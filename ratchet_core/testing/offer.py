@@ -11,9 +11,11 @@ from typing import Final
 from ratchet_core.errors import PluginError
 from ratchet_core.hooks import GivenPlugin
 from ratchet_core.sdk import (
+    InputSource,
     OutputDestination,
     PluginServices,
     StepHandler,
+    WebhookSource,
     WorkflowDefinition,
     hookimpl,
 )
@@ -34,6 +36,7 @@ class HandedIn:
     Args:
         handlers: step handlers.
         destinations: kinds of output destinations.
+        sources: kinds of input sources.
         definitions: workflows.
     """
 
@@ -41,10 +44,12 @@ class HandedIn:
         self,
         handlers: Iterable[StepHandler] = (),
         destinations: Iterable[OutputDestination] = (),
+        sources: Iterable[type[InputSource | WebhookSource]] = (),
         definitions: Iterable[WorkflowDefinition] = (),
     ) -> None:
         self._handlers = tuple(handlers)
         self._destinations = tuple(destinations)
+        self._sources = tuple(sources)
         self._definitions = tuple(definitions)
 
     @hookimpl
@@ -58,6 +63,11 @@ class HandedIn:
     ) -> Sequence[OutputDestination]:
         """Offer the kinds of output destinations."""
         return self._destinations
+
+    @hookimpl
+    def ratchet_register_input_sources(self) -> Sequence[type[InputSource | WebhookSource]]:
+        """Offer the kinds of input sources."""
+        return self._sources
 
     @hookimpl
     def ratchet_register_workflows(self, services: PluginServices) -> Sequence[WorkflowDefinition]:

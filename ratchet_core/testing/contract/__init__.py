@@ -11,10 +11,16 @@ tells by overriding fixtures and class attributes.
 
 from __future__ import annotations
 
+from ratchet_core.testing.contract.authenticator import AuthenticatorContract
 from ratchet_core.testing.contract.handler import StepHandlerContract
 from ratchet_core.testing.contract.output import OutputDestinationContract
+from ratchet_core.testing.contract.source import InputSourceContract
+from ratchet_core.testing.contract.webhook import WebhookSourceContract
 
 __all__ = [
+    "AuthenticatorContract",
+    "InputSourceContract",
     "OutputDestinationContract",
     "StepHandlerContract",
+    "WebhookSourceContract",
 ]

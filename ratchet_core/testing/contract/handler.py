@@ -192,6 +192,8 @@ class StepHandlerContract:
         )
 
         assert isinstance(executed.outcome, Failed), "it completed: it is no long step"
+        lasted_s = executed.duration_us / 1e6
+        assert lasted_s >= 0.9 * example.timeout_s, f"it is no long step: {executed.outcome}"
 
     def test_a_step_ends_when_its_run_is_cancelled(
         self, handler: StepHandler, long_step: StepExample | None, step_http: HttpClient

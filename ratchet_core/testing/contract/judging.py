@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Never, TypeVar
 
@@ -29,6 +31,11 @@ def needs(example: Answer | None, name: str) -> Answer:
     if example is None:
         pytest.skip(f"no `{name}` is given")
     return example
+
+
+def overrides(kind: type, base: type, method: str) -> bool:
+    """Tell whether a class has a method of its own."""
+    return inspect.getattr_static(kind, method) is not inspect.getattr_static(base, method)
 
 
 def assert_problems(found: Any, *, of: Any, keyed: bool = False) -> None:
@@ -115,11 +122,37 @@ def in_time(work: Callable[[], Answer], limit_s: float, what: str) -> Answer:
     return answers[0]
 
 
+def wait_until(look: Callable[[], Answer], what: str, limit_s: float = 20.0) -> Answer:
+    """Look again and again until the answer is true, and return it.
+
+    Args:
+        look: is asked every 20 ms.
+        what: is waited for, for the message: "the message to come".
+        limit_s: how long, in seconds.
+    """
+    pause = threading.Event()
+    until = time.monotonic() + limit_s
+    while True:
+        answer = look()
+        if answer:
+            return answer
+        if time.monotonic() > until:
+            pytest.fail(f"waited {limit_s:g} s for {what}; last seen: {answer!r}", pytrace=False)
+        pause.wait(0.02)
+
+
+def assert_identity(identity: Any) -> None:
+    """Check what tells a message from all others."""
+    assert isinstance(identity, str), f"an identity has to be a text: {identity!r}"
+    assert 1 <= len(identity) <= 200, f"an identity has 1 to 200 characters: {identity!r}"
+    assert identity.isprintable(), f"an identity has to be printable: {identity!r}"
+
+
 def refuse_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this process make no connection while the test lasts."""
 
     def refuse(*_given: Any, **_named: Any) -> Never:
-        raise AssertionError("`check` does no I/O, and this one reaches for the network")
+        raise AssertionError("nothing may be asked here, and this reaches for the network")
 
     for name in ("connect", "connect_ex"):
         monkeypatch.setattr(socket.socket, name, refuse)
