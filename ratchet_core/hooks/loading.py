@@ -54,22 +54,31 @@ class LoadOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenPlugin:
+    """A plugin that is handed in and need not be installed."""
+
+    name: str  #: as an entry point would name it
+    plugin: object  #: a module, or anything else that has hook implementations
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """A plugin before it is loaded."""
 
     state: PluginState
     entry: EntryPoint | None = None  #: of an installed one
     file: Path | None = None  #: of a one-file one
+    given: object = None  #: of one that is handed in
 
 
 def load_plugins(
-    options: LoadOptions | None = None, *, found: Iterable[EntryPoint] | None = None
+    options: LoadOptions | None = None, *, found: Iterable[EntryPoint | GivenPlugin] | None = None
 ) -> tuple[PluginManager, list[PluginState]]:
     """Load every plugin that may be loaded.
 
     Args:
         options: which; all installed ones by default.
-        found: entry points to use in place of the installed ones.
+        found: plugins to use in place of the installed ones.
 
     Returns:
         The manager with the active ones registered, and what is known of each, by name.
@@ -78,8 +87,10 @@ def load_plugins(
     manager = PluginManager(PROJECT)
     manager.add_hookspecs(spec)
     owners: dict[str, PluginState] = {}
-    chosen = entry_points(group=PROJECT) if found is None else found
-    for plugin in (*_installed(chosen), *_files(options.folder)):
+    chosen = tuple(entry_points(group=PROJECT) if found is None else found)
+    entries = [item for item in chosen if isinstance(item, EntryPoint)]
+    given = [item for item in chosen if isinstance(item, GivenPlugin)]
+    for plugin in (*_installed(entries), *_given(given), *_files(options.folder)):
         state = plugin.state
         reason = _switched_off(plugin, options)
         if state.name in owners:
@@ -101,6 +112,12 @@ def _installed(chosen: Iterable[EntryPoint]) -> Iterator[_Found]:
             version=package.version if package else "",
         )
         yield _Found(state, entry=entry)
+
+
+def _given(chosen: Iterable[GivenPlugin]) -> Iterator[_Found]:
+    for item in chosen:
+        version = str(getattr(item.plugin, "__version__", ""))
+        yield _Found(PluginState(name=item.name, version=version), given=item.plugin)
 
 
 def _files(folder: Path | None) -> Iterator[_Found]:
@@ -160,6 +177,8 @@ def _text(error: BaseException) -> str:
 
 
 def _import(plugin: _Found) -> Any:
+    if plugin.given is not None:
+        return plugin.given
     if plugin.entry is None:
         return _import_file(plugin.file or Path())
     found: Any = importlib.import_module(plugin.entry.module)

@@ -7,6 +7,7 @@ whenever a process starts. Where the same is to hold on many hosts, `plugins.den
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +15,19 @@ import orjson
 
 from ratchet_core.config import Settings
 from ratchet_core.errors import ConfigurationError
-from ratchet_core.hooks import Hooks, LoadOptions, load_plugins
+from ratchet_core.hooks import GivenPlugin, Hooks, LoadOptions, load_plugins
 
 _FILE: Final = "plugins.json"
 
 
-def make_hooks(settings: Settings) -> Hooks:
+def make_hooks(
+    settings: Settings, found: Iterable[EntryPoint | GivenPlugin] | None = None
+) -> Hooks:
     """Load the plugins; nothing but their modules and settings is touched yet.
+
+    Args:
+        settings: which of them may be loaded, and what each is configured with.
+        found: plugins to use in place of the installed ones.
 
     Raises:
         ConfigurationError: the switches of this host cannot be read.
@@ -34,7 +41,7 @@ def make_hooks(settings: Settings) -> Hooks:
         folder=plugins.directory,
         budget_s=plugins.load_budget_s,
     )
-    manager, states = load_plugins(options)
+    manager, states = load_plugins(options, found=found)
     return Hooks(
         manager,
         states,

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +29,7 @@ from ratchet_core.engine.core import Core
 from ratchet_core.engine.definitions import SyncReport
 from ratchet_core.engine.engine import Engine
 from ratchet_core.errors import Unavailable
+from ratchet_core.hooks import GivenPlugin
 from ratchet_core.registry.found import Loaded
 from ratchet_core.registry.handlers import HandlerTable
 from ratchet_core.registry.loader import OfferedDefinition, load_definitions
@@ -61,6 +63,8 @@ class Ratchet:
         settings: checked settings.
         environ: the environment, for `${VAR}` in workflow files.
         http: replaces the client that obeys the egress policy (tests of tasks do).
+        plugins: in place of the installed ones.
+        now_us: the time that SQLite is to go by, as `store.Database` takes it.
     """
 
     def __init__(
@@ -69,19 +73,21 @@ class Ratchet:
         environ: Mapping[str, str] | None = None,
         *,
         http: HttpClient | None = None,
+        plugins: Iterable[EntryPoint | GivenPlugin] | None = None,
+        now_us: Callable[[], int] | None = None,
     ) -> None:
         self.settings = settings
         self.environ = dict(environ or {})
         self._given_http = http
         self.http: HttpClient = http or _http_client(settings)
-        self.database = Database(settings.database.url, _pool(settings))
+        self.database = Database(settings.database.url, _pool(settings), now_us)
         self.redis = RedisConnection(settings.redis.url)
         self._hasty_redis = RedisConnection(settings.redis.url, patience=HASTY)
         self.buckets = Buckets(self._hasty_redis)
         self.doorbell = Doorbell(self.redis, poll_interval_s=settings.worker.poll_interval_s)
         self.notices = Notices(self.redis)
         snapshots = SnapshotCache(settings.cache.definitions if settings.cache.enabled else 0)
-        self.hooks = make_hooks(settings)
+        self.hooks = make_hooks(settings, plugins)
         self.hooks.refuse_broken()
         self.tracing = make_tracing(settings.tracing)
         self.core = Core(

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ratchet_core.errors import ConfigurationError, Unavailable
+from ratchet_core.store.other_clock import go_by
 from ratchet_core.store.write_lock import WriteLock
 
 #: A row of any shape.
@@ -79,9 +80,22 @@ class Pool:
 
 
 class Database:
-    """One database, its pool of connections and its way of writing."""
+    """One database, its pool of connections and its way of writing.
 
-    def __init__(self, url: str, pool: Pool | None = None) -> None:
+    Args:
+        url: as SQLAlchemy reads it.
+        pool: how many connections are held.
+        now_us: the time that SQLite is to go by, in whole milliseconds as microseconds since
+            1970; None leaves it to the database.
+
+    Raises:
+        ConfigurationError: the URL is of no database that is supported, or PostgreSQL is to go
+            by another time than its own.
+    """
+
+    def __init__(
+        self, url: str, pool: Pool | None = None, now_us: Callable[[], int] | None = None
+    ) -> None:
         pool = pool or Pool()
         #: Asked at each write transaction who accompanies it.
         self.companion: Callable[[], Companion | None] = nobody
@@ -91,8 +105,12 @@ class Database:
         if self.dialect == "sqlite":
             self.path: Path | None = _sqlite_path(parsed.database)
             self.engine = _sqlite_engine(url, pool)
+            if now_us is not None:
+                go_by(self.engine, now_us)
             self._lock: WriteLock | None = WriteLock(self.path.with_name(self.path.name + ".lock"))
         elif self.dialect == "postgresql":
+            if now_us is not None:
+                raise ConfigurationError("database.url: only SQLite can go by another clock")
             self.path = None
             self.engine = _postgresql_engine(url, pool)
             self._lock = None

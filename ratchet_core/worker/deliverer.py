@@ -82,6 +82,22 @@ class Deliverer:
                 except Exception:  # noqa: BLE001 - one failed look must not end the deliveries
                     _log.exception("deliveries failed once")
                     time.sleep(_REST_S)
+        self.close()
+
+    def work_off(self) -> int:
+        """Deliver on this thread what is due now; return how many attempts were made."""
+        made = 0
+        while True:
+            handed_over = self._deliveries.hand_over()
+            parcels = self._deliveries.claim(self._slots)
+            for parcel in parcels:
+                self._send(parcel)
+            made += len(parcels)
+            if not handed_over and not parcels:
+                return made
+
+    def close(self) -> None:
+        """Have plugins give back their connections."""
         for kind in self._kinds.values():
             kind.close()
 

@@ -84,10 +84,10 @@ class Sender:
             reason = f"no plugin delivers to '{destination.kind}'"
             return _refused("NO_SUCH_KIND", reason), policy
         try:
-            outcome = kind.deliver(self._view(parcel, destination))
-        except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin ends no process
+            view = self._view(parcel, destination)
+        except Exception as error:  # noqa: BLE001 - one that cannot be shown fails alone
             return _raised(error), policy
-        return _end_of(outcome, kind), policy
+        return end_of_delivery(kind, view), policy
 
     def _view(self, parcel: Parcel, destination: Destination) -> DeliveryView:
         claimed, run = parcel.claimed, parcel.run
@@ -142,6 +142,15 @@ class Sender:
             "output_size": len(body),
             **_meta(run.origin),
         }
+
+
+def end_of_delivery(kind: OutputDestination, view: DeliveryView) -> DeliveryEnd:
+    """Let a plugin send, and return how that ended, whatever it answers or raises."""
+    try:
+        outcome = kind.deliver(view)
+    except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin ends no process
+        return _raised(error)
+    return _end_of(outcome, kind)
 
 
 def _moment(at: datetime) -> dict[str, Any]:
