@@ -264,3 +264,15 @@ def test_ends_of_one_run_are_applied_under_one_lock(house: House) -> None:
     assert [item.step.name for item in joined] == ["join"]
     assert written == ["once"]
     assert house.reads.run(run.id).state.value == "running"
+
+
+def test_children_that_are_left_to_others_are_rung_for(house: House) -> None:
+    house.define(workflow("w", a=[], b=["a"], c=["a"], d=["a"]))
+    house.submit("w")
+    drain = house.drain()
+    held = drain.claim()
+    house.rings.clear()
+    own = drain.conclude(held).next
+
+    assert [item.step.name for item in own] == ["b"]
+    assert house.rings == [{QUEUE: 2}]

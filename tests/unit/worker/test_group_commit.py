@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
+
 from ratchet_core.worker.drain import GROUP_SIZE
 from tests.unit.worker.conftest import Bench
 
@@ -50,3 +52,18 @@ def test_an_immediate_step_whose_start_is_not_stored_does_not_run(bench: Bench) 
 
     assert ran == []
     assert bench.states([paid]) == {"cancelled"}
+
+
+def test_nothing_shares_a_transaction_with_an_immediate_step(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ratchet_core.worker.drain.GROUP_COMMIT_S", 60.0)
+    bench.define_one("quick")
+    bench.define_one("pay", commit="immediate")
+    bench.handlers.functions["pay"] = lambda _context: None
+    bench.submit("quick", 2)
+    bench.submit("pay")
+    bench.submit("quick", 2)
+    bench.run()
+
+    assert bench.engine.counts("conclude") == [2, 1, 2]
