@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -261,6 +262,18 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let the server hang for the block: it takes connections and answers nothing."""
+        if self._process is None:
+            message = "the server does not run"
+            raise RuntimeError(message)
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def flush(self) -> None:
         """Delete everything in every database of this server."""

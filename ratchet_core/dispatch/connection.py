@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
@@ -25,8 +26,9 @@ Answer = TypeVar("Answer")
 REST_S: Final = 1.0
 CONNECT_TIMEOUT_S: Final = 0.5
 ANSWER_TIMEOUT_S: Final = 1.0
-#: Longest that a blocking command may be asked to block.
-LONGEST_BLOCK_S: Final = 5.0
+#: Longest that a blocking command may be asked to block: a Redis that hangs, and tells nobody so,
+#: holds a drain up for that long and ANSWER_TIMEOUT_S.
+LONGEST_BLOCK_S: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -149,10 +151,17 @@ class RedisConnection:
 
 
 def _client(url: str, patience: Patience, answer_s: float) -> Redis:
-    # One retry at once: a pooled socket may belong to a server that was restarted since.
     return Redis.from_url(
         url,
         socket_timeout=answer_s,
         socket_connect_timeout=patience.connect_s,
-        retry=Retry(NoBackoff(), 1),
+        retry=once_more(),
     )
+
+
+def once_more() -> Retry:
+    """Return the one retry that helps: a pooled socket may belong to a server restarted since.
+
+    Where the server is silent another wait would be as long.
+    """
+    return Retry(NoBackoff(), 1, (NotConnected,))

@@ -28,6 +28,7 @@ from rq.timeouts import BaseDeathPenalty
 from rq.utils import now
 from rq.worker_registration import register
 
+from ratchet_core.dispatch.connection import once_more
 from ratchet_core.dispatch.hosts import offer_where_missing
 from ratchet_core.dispatch.names import DRAIN_PATH, own_names, rq_name
 
@@ -41,6 +42,10 @@ _WORKER_TTL_S: Final = 30
 _MONITORING_S: Final = 5
 _MAINTENANCE_S: Final = 60
 _WITHOUT_REDIS_PAUSE_S: Final = 0.5
+#: Redis has to answer within this; seconds. The parent of a horse must be able to act.
+_ANSWER_S: Final = _IDLE_LOOK_S + 1
+#: A Redis that did not answer is told nothing of a running horse for so long.
+_QUIET_S: Final = 5.0
 _SHUTDOWN_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 Ended = tuple[int, int, Any]
@@ -142,6 +147,16 @@ class Worker(RqWorker):
         self._keeper = keeper
         self._ends_without_redis = ends_without_redis
         self._hosted: tuple[Job, Execution] | None = None
+        self._quiet_until = 0.0
+
+    @property
+    def connection_timeout(self) -> int:
+        """How long an answer of Redis may take, where the connection does not say."""
+        return _ANSWER_S
+
+    def _set_connection(self, connection: Redis) -> Redis:
+        connection.set_retry(once_more())
+        return super()._set_connection(connection)
 
     @property
     def keeper(self) -> Keeper:
@@ -220,12 +235,14 @@ class Worker(RqWorker):
             raise StopRequested from error
         time.sleep(_WITHOUT_REDIS_PAUSE_S)
 
-    def _tolerate(self, work: Callable[[], Any]) -> None:
-        """Do what RQ does in Redis; an error there ends nothing."""
+    def _tolerate(self, work: Callable[[], Any]) -> bool:
+        """Do what RQ does in Redis; an error there ends nothing. Tell whether there was none."""
         try:
             work()
         except (RedisError, OSError) as error:
             _log.debug("worker %s: Redis does not answer: %s", self.name, error)
+            return False
+        return True
 
     # ── the work-horse ──────────────────────────────────────────────────────────────────────────
 
@@ -275,10 +292,16 @@ class Worker(RqWorker):
 
     def _tell_of_host(self) -> None:
         """Keep worker and job visible in RQ's tools while the horse runs."""
-        if self._hosted is not None:
-            job, execution = self._hosted
-            self._tolerate(lambda: self.maintain_heartbeats(job, execution))
-            self._tolerate(self._register_again)
+        if self._hosted is None or time.monotonic() < self._quiet_until:
+            return
+        job, execution = self._hosted
+
+        def tell() -> None:
+            self.maintain_heartbeats(job, execution)
+            self._register_again()
+
+        if not self._tolerate(tell):
+            self._quiet_until = time.monotonic() + _QUIET_S
 
     # ── shutting down ───────────────────────────────────────────────────────────────────────────
 

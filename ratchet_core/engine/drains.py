@@ -113,6 +113,13 @@ def still_mine(core: Core, drain_id: str, claims: Sequence[tuple[str, int]]) -> 
     return {step_id for step_id, token in claims if held.get(step_id) == token}
 
 
+def may_start(core: Core, drain_id: str, claims: Sequence[tuple[str, int]]) -> set[str]:
+    """Return the ids of those steps that are still held, as above, in runs that are not paused."""
+    with core.database.read() as tx:
+        held = transitions.startable_tokens(tx, drain_id, [step_id for step_id, _ in claims])
+    return {step_id for step_id, token in claims if held.get(step_id) == token}
+
+
 def note_start(
     core: Core, drain_id: str, assignment: Assignment, attempt_id: str, age_us: int
 ) -> bool:

@@ -335,6 +335,10 @@ class Engine:
         """Return the ids of those (step id, token) that the drain still holds."""
         return drains.still_mine(self._core, drain_id, claims)
 
+    def may_start(self, drain_id: str, claims: Sequence[tuple[str, int]]) -> set[str]:
+        """Return the ids of those (step id, token) that the drain may start now."""
+        return drains.may_start(self._core, drain_id, claims)
+
     def note_start(
         self, drain_id: str, assignment: Assignment, attempt_id: str, age_us: int
     ) -> bool:

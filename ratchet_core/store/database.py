@@ -39,10 +39,11 @@ _TRIES: Final = 8
 _NO_ANSWER: Final = "the database does not answer; try again"
 #: Settings of every PostgreSQL session. Every statement of ours is served by an index; the planner
 #: thinks otherwise while tables are small, keeps that plan for a prepared statement, and then reads
-#: whole tables. No transaction may be forgotten open.
+#: whole tables. No transaction may be forgotten open. What is answered for is on disk, also where a
+#: server is set to answer earlier.
 _SESSION: Final = (
     "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c timezone=UTC "
-    "-c idle_in_transaction_session_timeout=60000"
+    "-c idle_in_transaction_session_timeout=60000 -c synchronous_commit=on"
 )
 #: Isolation in which all statements of a transaction see the same state.
 _STILL: Final = {"sqlite": "AUTOCOMMIT", "postgresql": "REPEATABLE READ"}

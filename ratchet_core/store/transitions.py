@@ -163,6 +163,13 @@ _STILL_MINE: Final = Query(
     "SELECT id, token FROM steps WHERE id IN :ids[] AND drain_id = :drain_id "
     "AND state IN ('claimed', 'running')"
 )
+#: The first EXISTS is asked once: where no run is paused, no step pays for the second.
+_MAY_START: Final = Query(
+    "SELECT id, token FROM steps WHERE id IN :ids[] AND drain_id = :drain_id "
+    "AND state IN ('claimed', 'running') AND (NOT EXISTS (SELECT 1 FROM runs "
+    "WHERE state = 'paused') OR NOT EXISTS (SELECT 1 FROM runs AS own "
+    "WHERE own.id = steps.run_id AND own.state = 'paused'))"
+)
 
 
 def start_step(tx: Tx, row: Mapping[str, Any]) -> bool:
@@ -251,4 +258,10 @@ def write_run_progress(tx: Tx, run_id: str, progress: float, at_us: int) -> None
 def held_tokens(tx: Tx, drain_id: str, step_ids: Sequence[str]) -> dict[str, int]:
     """Return those of the steps that the drain still holds, with their tokens."""
     rows = _STILL_MINE.rows(tx, {"ids": list(step_ids), "drain_id": drain_id})
+    return {row[0]: row[1] for row in rows}
+
+
+def startable_tokens(tx: Tx, drain_id: str, step_ids: Sequence[str]) -> dict[str, int]:
+    """Return those of the steps that the drain still holds in runs that are not paused."""
+    rows = _MAY_START.rows(tx, {"ids": list(step_ids), "drain_id": drain_id})
     return {row[0]: row[1] for row in rows}

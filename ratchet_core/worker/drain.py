@@ -215,7 +215,8 @@ class Drain:
             self._flusher.work_rests()
 
     def _next(self) -> Assignment | None:
-        """Take the next claim that is still valid."""
+        """Take the next claim that may start; those before it go back, if they are still ours."""
+        passed_over: list[Assignment] = []
         try:
             while True:
                 is_old = time.monotonic() > self._trusted_until
@@ -224,17 +225,20 @@ class Drain:
                 assignment = self._held.unstarted.popleft()
                 if assignment.step_id in self._trusted:
                     return assignment
+                passed_over.append(assignment)
         except IndexError:  # none is left, or the flusher gave the rest back meanwhile
             return None
+        finally:
+            self._writer.return_claims(passed_over)
 
     def _look(self) -> None:
-        """Ask which of the claims that come next are still valid, in one query."""
+        """Ask which of the claims that come next may start, in one query."""
         count = max(1, min(50, int(TRUST_S / max(self._pace.mean_s(), 1e-6))))
         coming = list(itertools.islice(self._held.unstarted.copy(), count))
         if not coming:
             return
         claims = [(assignment.step_id, assignment.token) for assignment in coming]
-        mine = self._writer.patient(lambda: self._engine.still_mine(self._info.id, claims))
+        mine = self._writer.patient(lambda: self._engine.may_start(self._info.id, claims))
         self._trusted = frozenset(mine)
         self._trusted_until = time.monotonic() + TRUST_S
 

@@ -32,7 +32,11 @@ class DrainEngine(Protocol):
         ...
 
     def still_mine(self, drain_id: str, claims: Sequence[tuple[str, int]]) -> Collection[str]:
-        """Return the ids of those steps (id, token) that may still be started."""
+        """Return the ids of those steps (id, token) that the drain still holds."""
+        ...
+
+    def may_start(self, drain_id: str, claims: Sequence[tuple[str, int]]) -> Collection[str]:
+        """Return the ids of those steps (id, token) that are held and whose runs are not paused."""
         ...
 
     def note_start(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from ratchet_core.domain.outcome import Failed
-from ratchet_core.engine.work import Concluded, Finished, Logged
+from ratchet_core.engine.work import Assignment, Concluded, Finished, Logged
 from ratchet_core.errors import Unavailable
 from ratchet_core.worker.held import Held, LeaseLost, RunningStep
 from ratchet_core.worker.verbs import DrainEngine
@@ -85,9 +85,13 @@ class Writer:
     def give_back(self) -> None:
         """Make the claims that did not start ready again, uncounted."""
         with self._held.writing:
-            rest = self._held.take_unstarted()
-            if rest:
-                self.patient(lambda: self._engine.give_back(self._drain_id, rest))
+            self.return_claims(self._held.take_unstarted())
+
+    def return_claims(self, claims: Sequence[Assignment]) -> None:
+        """Give claims back; those that are others' by now stay theirs."""
+        if claims:
+            with self._held.writing:
+                self.patient(lambda: self._engine.give_back(self._drain_id, claims))
 
     def note_start(self, running: RunningStep) -> bool:
         """Store the start of the step that runs; False: it is not this drain's any more."""

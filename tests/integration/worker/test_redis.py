@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -212,6 +213,38 @@ def test_rqs_own_command_line_can_run_our_worker(hosted: Place, client: redis.Re
 
     assert host.wait(10) == 0
     assert workers(client) == {}
+
+
+def test_rqs_own_pool_can_run_our_workers(hosted: Place, client: redis.Redis) -> None:
+    command = [RQ, "worker-pool", "-w", "ratchet_core.dispatch.Worker", "-n", "2"]
+    host = hosted.start(*command, "ratchet:default", "-u", hosted.environ["RATCHET_REDIS_URL"])
+    await_busy(client, 2)
+    assert completed(hosted)
+    run_ids = hosted.submit("poisoned_once")
+    assert hosted.await_ends(run_ids, timeout_s=10.0) == {"completed": 1}
+    host.terminate()
+
+    assert host.wait(15) == 0
+
+
+def test_a_horse_that_dies_while_redis_hangs_is_released_at_once(
+    hosted: Place, client: redis.Redis, redis_server: RedisServer
+) -> None:
+    """Its parent asks Redis nothing first, and waits for no answer for long."""
+    hosted.start()
+    await_busy(client, 1)
+    [run_id] = hosted.submit("waits_for_release")
+    [first] = hosted.await_ledger("waiting")
+    wait_for(lambda: attempts_of(hosted, run_id) == 1, "the start to be stored")
+    with redis_server.stopped():
+        hung_at = time.monotonic()
+        wait_for(lambda: time.monotonic() - hung_at > 6.0, "the parent to meet the silence")
+        os.kill(int(first[4]), signal.SIGKILL)
+        released = wait_for(lambda: "released what drain" in hosted.log(), "it", timeout_s=8.0)
+    hosted.release()
+
+    assert released
+    assert hosted.await_ends([run_id]) == {"completed": 1}
 
 
 def test_our_worker_refuses_queues_that_are_not_ours(hosted: Place) -> None:

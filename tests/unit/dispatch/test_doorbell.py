@@ -139,3 +139,26 @@ def test_a_redis_that_comes_back_is_used_again(redis_server: RedisServer) -> Non
         return bell.wait("d1", ["default"], 0.01)
 
     assert wait_for(rings_again, "the bell to work again", timeout_s=5.0)
+
+
+def test_a_ring_wakes_no_more_drains_than_there_are_steps(redis_url: str) -> None:
+    bell = doorbell(redis_url)
+    present(bell, "d1", "d2", "d3")
+    bell.ring("default", 2)
+
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.llen(bell_key("default")) == 2
+
+
+def test_a_redis_that_hangs_holds_a_drain_up_for_two_seconds_at_most(
+    redis_server: RedisServer,
+) -> None:
+    bell = doorbell(redis_server.url)
+    present(bell, "d1")
+    with redis_server.stopped():
+        started = time.monotonic()
+        rung = bell.wait("d1", ["default"], 1.0)
+        waited_s = time.monotonic() - started
+
+    assert not rung
+    assert waited_s < 4.0

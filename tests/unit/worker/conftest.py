@@ -100,6 +100,10 @@ class ObservedEngine(Engine):
         self._note("still_mine", len(claims))
         return super().still_mine(drain_id, claims)
 
+    def may_start(self, drain_id: str, claims: Sequence[tuple[str, int]]) -> set[str]:
+        self._note("may_start", len(claims))
+        return super().may_start(drain_id, claims)
+
 
 @dataclass
 class Bench:

@@ -138,12 +138,36 @@ def test_steps_of_a_cancelled_run_are_not_started(bench: Bench) -> None:
     assert bench.states([victim]) == {"cancelled"}
 
 
+def test_steps_of_a_paused_run_are_not_started_and_go_back_into_the_pause(bench: Bench) -> None:
+    bench.define_one("quick")
+    bench.define_one("pauses", handler="pauses")
+    started: list[str] = []
+    bench.submit("pauses")
+    [held] = bench.submit("quick")
+
+    def pause(context: StepContext) -> None:
+        bench.engine.pause(held, "tester")
+        takes(0.004)(context)
+
+    bench.handlers.functions["pauses"] = pause
+    bench.handlers.functions["quick"] = lambda context: started.append(context.run.id)
+    bench.run()
+    before = list(started)
+    bench.engine.resume(held, "tester")
+    bench.run()
+
+    assert before == []
+    assert bench.engine.counts("give_back") == [1]
+    assert started == [held]
+    assert bench.states([held]) == {"completed"}
+
+
 def test_one_look_serves_many_starts(bench: Bench) -> None:
     bench.define_one("quick")
     bench.submit("quick", 300)
     bench.run()
 
-    assert len(bench.engine.counts("still_mine")) < 150
+    assert len(bench.engine.counts("may_start")) < 150
 
 
 def test_a_cancelled_slow_step_hears_of_it(bench: Bench) -> None:
@@ -192,7 +216,7 @@ def test_an_end_that_cannot_be_stored_fails_its_own_step_only(bench: Bench) -> N
     assert error.code == "RESULT_NOT_STORED"
 
 
-@pytest.mark.parametrize("verb", ["claim", "conclude", "still_mine", "give_back", "note_start"])
+@pytest.mark.parametrize("verb", ["claim", "conclude", "may_start", "give_back", "note_start"])
 def test_a_database_that_is_away_for_a_moment_loses_nothing(bench: Bench, verb: str) -> None:
     bench.define_one("quick")
     bench.define_one("slow", handler="slow")

@@ -106,3 +106,13 @@ def test_idle_hosts_are_given_drains_with_every_look(bench: Bench) -> None:
     made(bench, Clocks(), rung).tick()
 
     assert rung.topped_up == 1
+
+
+def test_the_log_of_sqlite_is_emptied_above_64_mib(bench: Bench) -> None:
+    limits: list[int] = []
+    rung = Rung()
+    Maintenance(
+        bench.engine, rung, rung, queues=["default"], lease_s=30.0, checkpoint=limits.append
+    ).tick()
+
+    assert limits == [64 * 1024 * 1024]

@@ -1,0 +1,228 @@
+"""What each database is asked for before anybody relies on it: syncs, sessions, tables, locks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from ratchet_core.domain.workflow import single_step
+from ratchet_core.store.database import Database, Tx
+from ratchet_core.store.write_lock import WriteLock
+from tests.contract.engine_house import House, failure, workflow
+
+#: Answers of `PRAGMA synchronous`.
+NORMAL, FULL = 1, 2
+#: Tables whose rows change all the time.
+HOT = ("runs", "steps", "drains")
+
+
+@pytest.fixture
+def lite(house: House) -> House:
+    """Give a house on SQLite."""
+    if house.database.dialect != "sqlite":
+        pytest.skip("what SQLite is asked for")
+    return house
+
+
+@pytest.fixture
+def postgres(house: House) -> House:
+    """Give a house on PostgreSQL."""
+    if house.database.dialect != "postgresql":
+        pytest.skip("what PostgreSQL is asked for")
+    return house
+
+
+class Syncs:
+    """Goes with every write transaction and notes how it will be synced."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def write(self, tx: Tx) -> None:
+        self.seen.append(int(tx.exec_driver_sql("PRAGMA synchronous").scalar_one()))
+
+    def committed(self) -> None:
+        """Nothing."""
+
+
+def syncs_of(house: House, work: Callable[[], object]) -> list[int]:
+    """Return how the transactions of `work` were synced."""
+    syncs = Syncs()
+    house.database.companion = lambda: syncs
+    work()
+    house.database.companion = lambda: None
+    return syncs.seen
+
+
+def test_an_accepted_run_is_synced_and_a_claim_is_not(lite: House) -> None:
+    lite.define(single_step("one", "test"))
+    drain = lite.drain()
+
+    assert syncs_of(lite, lambda: lite.submit("one")) == [FULL]
+    assert syncs_of(lite, drain.claim) == [NORMAL]
+
+
+def test_the_end_of_a_run_is_synced_and_a_step_between_is_not(lite: House) -> None:
+    lite.define(workflow("w", a=[], b=["a"]))
+    lite.submit("w")
+    drain = lite.drain()
+    first = drain.claim()
+    second = []
+
+    assert syncs_of(lite, lambda: second.extend(drain.conclude(first).next)) == [NORMAL]
+    assert syncs_of(lite, lambda: drain.conclude(second)) == [FULL]
+
+
+def test_the_failure_of_a_run_is_synced(lite: House) -> None:
+    lite.define(single_step("one", "test", step={"retryable": False}))
+    lite.submit("one")
+    drain = lite.drain()
+    held = drain.claim()
+
+    assert syncs_of(lite, lambda: drain.conclude(held, failure())) == [FULL]
+
+
+def test_a_step_unsafe_to_repeat_is_synced_at_its_start_and_its_end(lite: House) -> None:
+    unsafe = {"commit": "immediate"}
+    lite.define(
+        workflow("w", a={"commit": "immediate"}, b={"depends_on": ["a"], **unsafe}, c=["b"])
+    )
+    lite.submit("w")
+    drain = lite.drain()
+    [held] = drain.claim()
+    start = lambda: lite.engine.note_start(drain.id, held, lite.core.new_id(), 0)  # noqa: E731
+
+    assert syncs_of(lite, start) == [FULL]
+    assert syncs_of(lite, lambda: drain.conclude([held])) == [FULL]
+
+
+def test_the_stored_start_of_a_slow_step_is_not_synced(lite: House) -> None:
+    lite.define(single_step("one", "test"))
+    lite.submit("one")
+    drain = lite.drain()
+    [held] = drain.claim()
+    start = lambda: lite.engine.note_start(drain.id, held, lite.core.new_id(), 0)  # noqa: E731
+
+    assert syncs_of(lite, start) == [NORMAL]
+
+
+class ObservedLock(WriteLock):
+    """The lock itself, which notes who asked for it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.politeness: list[bool] = []
+
+    @contextmanager
+    def held(self, *, polite: bool) -> Iterator[None]:
+        self.politeness.append(polite)
+        with super().held(polite=polite):
+            yield
+
+
+def test_drains_step_aside_and_submits_do_not(lite: House) -> None:
+    assert lite.database.path is not None
+    lock = lite.database._lock = ObservedLock(Path(f"{lite.database.path}.lock"))
+    lite.define(single_step("one", "test"))
+    drain = lite.drain()
+    lock.politeness.clear()
+
+    lite.submit("one")
+    held = drain.claim()
+    drain.conclude(held)
+
+    assert lock.politeness == [False, True, True]
+
+
+def test_every_write_waits_for_the_one_lock_before_its_transaction(lite: House) -> None:
+    assert lite.database.path is not None
+    lock = Path(f"{lite.database.path}.lock")
+    entered = threading.Event()
+
+    def write() -> None:
+        with lite.database.write():
+            entered.set()
+
+    thread = threading.Thread(target=write)
+    with WriteLock(lock).held(polite=False):
+        thread.start()
+        went_in = entered.wait(0.3)
+        with lite.database.engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # nobody is in SQLite's own queue
+            connection.exec_driver_sql("ROLLBACK")
+    thread.join(10)
+
+    assert not went_in
+    assert entered.is_set()
+
+
+def test_looks_and_claims_of_nothing_wait_for_no_writer(lite: House) -> None:
+    lite.define(single_step("one", "test"))
+    drain = lite.drain()
+    assert lite.database.path is not None
+    found: list[object] = []
+    thread = threading.Thread(
+        target=lambda: found.extend([drain.claim(), lite.engine.has_ready(("default",))])
+    )
+
+    with WriteLock(Path(f"{lite.database.path}.lock")).held(polite=False):
+        thread.start()
+        thread.join(10)
+        seen = list(found)
+
+    assert seen == [[], False]
+
+
+def test_a_log_that_grew_is_emptied_and_a_short_one_is_left(lite: House) -> None:
+    lite.define(single_step("one", "test"))
+    for _ in range(20):
+        lite.submit("one")
+    log = Path(f"{lite.database.path}-wal")
+    size = log.stat().st_size
+
+    assert not lite.database.checkpoint_if_over(size)
+    assert log.stat().st_size == size
+    assert lite.database.checkpoint_if_over(size - 1)
+    assert log.stat().st_size == 0
+
+
+def setting(database: Database, name: str) -> str:
+    with database.read() as tx:
+        return str(tx.execute(text("SELECT current_setting(:name)"), {"name": name}).scalar_one())
+
+
+def test_commits_are_synced_even_where_the_server_would_not(postgres: House) -> None:
+    database = postgres.database
+    with database.read() as tx:
+        tx.exec_driver_sql(
+            f'ALTER DATABASE "{database.engine.url.database}" SET synchronous_commit = off'
+        )
+    database.dispose()
+
+    assert setting(database, "synchronous_commit") == "on"
+    with database.read() as tx:
+        tx.exec_driver_sql(
+            f'ALTER DATABASE "{database.engine.url.database}" RESET synchronous_commit'
+        )
+
+
+def test_no_transaction_is_left_open_for_long(postgres: House) -> None:
+    assert setting(postgres.database, "idle_in_transaction_session_timeout") == "1min"
+
+
+@pytest.mark.parametrize("table", HOT)
+def test_tables_whose_rows_change_all_the_time_are_cleared_often(
+    postgres: House, table: str
+) -> None:
+    look = text("SELECT reloptions FROM pg_class WHERE relname = :table")
+    with postgres.database.read() as tx:
+        options = tx.execute(look, {"table": table}).scalar_one() or ()
+    known = dict(option.split("=") for option in options)
+
+    assert float(known["autovacuum_vacuum_scale_factor"]) <= 0.05
+    assert int(known["fillfactor"]) < 100
