@@ -19,7 +19,7 @@ from ratchet_core.api.door.moment import to_millis
 from ratchet_core.api.graphql.arguments import read_cursor, read_parameters
 from ratchet_core.api.graphql.expiry import CredentialsEnded, seconds_left
 from ratchet_core.api.graphql.feed import Feed, Follower
-from ratchet_core.api.graphql.log import follow_job_logs
+from ratchet_core.api.graphql.log import follow_job_logs, follow_logs
 from ratchet_core.api.graphql.node import Batch, Node
 from ratchet_core.api.graphql.query import event_fields
 from ratchet_core.api.graphql.standing import MOVES, Standing, Standings, standing_of
@@ -70,6 +70,7 @@ class Sources:
             "runEvents": self._run_events,
             "jobs": self._jobs,
             "jobLogs": self._job_logs,
+            "logs": self._logs,
         }
 
     def open(self, name: str, given: Mapping[str, Any], follower: Follower) -> Source:
@@ -174,6 +175,9 @@ class Sources:
 
     def _job_logs(self, follower: Follower, **given: Any) -> Source:
         return follow_job_logs(self._reads, self._scope(), follower, self._check, given)
+
+    def _logs(self, follower: Follower, **given: Any) -> Source:
+        return follow_logs(self._scope(), follower, self._check, given)
 
     def _changed_jobs(self, wanted: RunQuery | None, events: Events) -> Source:
         standings = Standings(self._standing_at)
