@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 from sqlalchemy import delete, func, insert, select
 
@@ -49,6 +51,19 @@ def of_run(tx: Tx, run_id: str) -> tuple[AnnotationView, ...]:
         .order_by(run_annotations.c.created_at, run_annotations.c.id)
     )
     return tuple(_view(row) for row in tx.execute(statement))
+
+
+def of_runs(tx: Tx, run_ids: Sequence[str]) -> dict[str, list[AnnotationView]]:
+    """Return the annotations of several runs, oldest first, by the run's id."""
+    statement = (
+        select(run_annotations)
+        .where(run_annotations.c.run_id.in_(list(run_ids)))
+        .order_by(run_annotations.c.created_at, run_annotations.c.id)
+    )
+    found: dict[str, list[AnnotationView]] = {run_id: [] for run_id in run_ids}
+    for row in tx.execute(statement):
+        found[row.run_id].append(_view(row))
+    return found
 
 
 def _view(row: AnyRow) -> AnnotationView:

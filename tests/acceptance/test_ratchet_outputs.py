@@ -301,6 +301,44 @@ def test_many_are_sent_again_after_a_dry_run(place: Place) -> None:
         assert found["many"] == "delivered"
 
 
+def test_deliveries_are_seen_and_sent_again_through_graphql(place: Place) -> None:
+    place.partner.answers["/graph"] = [Answer(status=400)]
+    job_id = place.run("echo", {}, [hook(place, "/graph")])
+    place.settled(job_id, 3)
+    seen = """query($id: ID!) { deliveries(jobId: $id) { total items {
+      id destination status error { code } attempt_list { number status details } } } }"""
+    again = "mutation($id: ID!) { redeliver(deliveryId: $id) { delivery { status } } }"
+    many = """mutation($ids: [ID!]) { redeliverMany(ids: $ids, dryRun: true) {
+      dry_run matched redelivered } }"""
+
+    def ask(query: str, **variables: Any) -> Any:
+        sent = {"query": query, "variables": variables}
+        body = place.api.post("/graphql", json=sent).json()
+        assert "errors" not in body, body
+        return body["data"]
+
+    page = ask(seen, id=job_id)["deliveries"]
+    [late] = [item for item in page["items"] if item["destination"] == "graph"]
+    dry = ask(many, ids=[late["id"]])["redeliverMany"]
+    ask(again, id=late["id"])
+    place.settled(job_id, 3)
+    [sent] = [
+        item
+        for item in ask(seen, id=job_id)["deliveries"]["items"]
+        if item["destination"] == "graph"
+    ]
+
+    assert page["total"] == 3
+    assert late["status"] == "failed"
+    assert late["error"]["code"]
+    assert [one["details"]["status"] for one in late["attempt_list"]] == [400]
+    assert dry == {"dry_run": True, "matched": 1, "redelivered": 0}
+    assert sent["status"] == "delivered"
+    assert [one["status"] for one in sent["attempt_list"]] == ["failed", "delivered"]
+    names = ask("{ destinations { name type problems } }")["destinations"]
+    assert {"name": "order_webhook", "type": "webhook", "problems": []} in names
+
+
 def test_410_switches_a_destination_off_until_it_is_enabled(place: Place) -> None:
     place.partner.answers["/webhooks/orders"] = [Answer(status=410)]
     gone = place.run("echo", {}, [])

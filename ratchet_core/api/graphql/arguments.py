@@ -33,10 +33,10 @@ def read_body(schema: type[Schema], given: Mapping[str, Any]) -> dict[str, Any]:
         Malformed: naming the arguments that are not valid.
     """
     try:
-        named = {_snake(key): value for key, value in given.items()}
+        named = {snake(key): value for key, value in given.items()}
         loaded: dict[str, Any] = _made(schema).load(named)
     except ValidationError as error:
-        details = {_camel(place): texts for place, texts in flatten(error.messages)}
+        details = {camel(place): texts for place, texts in flatten(error.messages)}
         place, texts = next(iter(details.items()))
         message = f"The arguments are not valid: {place}: {texts[0]}"
         raise Malformed(message, details) from None
@@ -71,9 +71,11 @@ def _as_parameter(value: Any) -> Any:
     return value
 
 
-def _snake(name: str) -> str:
+def snake(name: str) -> str:
+    """Return the name of an argument as `/api/v1` spells it."""
     return _HUMP.sub(lambda match: f"_{match[1].lower()}", name)
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """Return a name of `/api/v1` as arguments are spelled."""
     return _UNDERSCORE.sub(lambda match: match[1].upper(), name)

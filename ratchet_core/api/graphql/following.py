@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from ratchet_core.api.door.call import carry
 from ratchet_core.api.graphql.expiry import CredentialsEnded
 from ratchet_core.api.graphql.feed import Follower
-from ratchet_core.api.graphql.operation import Operation, Operations, Request, told
+from ratchet_core.api.graphql.operation import Operation, Operations, Request, Results, told
 from ratchet_core.api.graphql.places import Places
 from ratchet_core.api.graphql.problem import Refused, as_problem, extensions
 from ratchet_core.api.graphql.subscription import Closing, Stopped
@@ -116,23 +116,24 @@ class Operating:
                 raise OperationRuns(key)
             self._places.take()
             self._running[key] = follower
-        thread = threading.Thread(
-            target=carry(self._results),
-            args=(key, operation, follower),
-            name="ratchet-subscription",
-            daemon=True,
-        )
         try:
-            thread.start()
-        except RuntimeError:  # the process has as many threads as it may
+            # here, so that what the client says next is heard after the place is known
+            results = self._operations.subscribe(operation, follower)
+            threading.Thread(
+                target=carry(self._results),
+                args=(key, results, follower),
+                name="ratchet-subscription",
+                daemon=True,
+            ).start()
+        except BaseException:  # refused, or the process has as many threads as it may
             self._has_ended(key, follower)
             self._places.give_back()
             raise
 
-    def _results(self, key: str, operation: Operation, follower: Follower) -> None:
+    def _results(self, key: str, results: Results, follower: Follower) -> None:
         client = self._client
         try:
-            with contextlib.closing(self._operations.subscribe(operation, follower)) as results:
+            with contextlib.closing(results):
                 for result in results:
                     if result is not None and not follower.is_stopped:
                         client.tell_result(key, result)
@@ -149,9 +150,8 @@ class Operating:
                     client.tell_expiry(key, error)
         except Exception as error:  # noqa: BLE001 - nothing above could tell the client
             if self._has_ended(key, follower):
-                reasons = told(error) if isinstance(error, Refused) else [entry(error)]
                 with contextlib.suppress(OSError):
-                    client.tell_refusal(key, reasons)
+                    client.tell_refusal(key, [entry(error)])
         finally:
             self._places.give_back()
 

@@ -9,6 +9,7 @@ from graphql import GraphQLResolveInfo
 from ratchet_core.api.door.access import reads
 from ratchet_core.api.graphql.arguments import read_parameters
 from ratchet_core.api.graphql.query import Fields
+from ratchet_core.api.ratchet.control import show_pause
 from ratchet_core.api.ratchet.jobs import parse_job_id
 from ratchet_core.api.ratchet.stats import (
     show_execution_stats,
@@ -54,6 +55,11 @@ def workers(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
 def worker(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
     """Return one worker."""
     return one_worker(given["id"])
+
+
+def pauses(_root: Any, _info: GraphQLResolveInfo) -> list[Fields]:
+    """Return the queues and tasks that are paused."""
+    return [show_pause(pause) for pause in reads().pauses()]
 
 
 def why(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:

@@ -14,7 +14,14 @@ from ratchet_core.api.graphql.arguments import read_cursor, read_parameters
 from ratchet_core.api.graphql.feed import Follower
 from ratchet_core.api.graphql.node import Node
 from ratchet_core.api.ratchet.jobs import parse_job_id
-from ratchet_core.api.ratchet.log import LineFilter, LinePart, LogListQuery, show_line, span_of
+from ratchet_core.api.ratchet.log import (
+    LineFilter,
+    LinePart,
+    LogFollowAllQuery,
+    LogListQuery,
+    show_line,
+    span_of,
+)
 from ratchet_core.api.ratchet.logs import log_query
 from ratchet_core.domain.log import LogPage, LogQuery, LogView
 from ratchet_core.domain.states import RUN_TERMINAL
@@ -101,6 +108,41 @@ def follow_job_logs(
                 yield None
 
     return lines(place)
+
+
+def follow_logs(
+    scope: ScopedReads,
+    follower: Follower,
+    check: Callable[[Follower], None],
+    given: Mapping[str, Any],
+) -> Generator[Any, None, None]:
+    """Return the source of lines of everything, without end.
+
+    Args:
+        scope: what is read, as far as the caller may see it.
+        follower: stops it.
+        check: raises where it has to end.
+        given: arguments of the field.
+
+    Raises:
+        Malformed: an argument is not valid.
+    """
+    after = read_cursor(given.get("after"))
+    chosen = {name: value for name, value in given.items() if name != "after"}
+    wanted = log_query(read_parameters(LogFollowAllQuery, chosen))
+    start = scope.logs_end() if after is None else after
+
+    def lines(place: int) -> Generator[Any, None, None]:
+        while True:
+            found = () if wanted is None else scope.logs_after(wanted, place, _PART)
+            for line in found:
+                place = line.sequence
+                yield line_fields(line)
+            check(follower)
+            if len(found) < _PART and not follower.wait(_LOOK_S):
+                yield None
+
+    return lines(start)
 
 
 def line_fields(line: LogView) -> Fields:

@@ -7,36 +7,63 @@ from typing import Any
 
 from graphql import GraphQLResolveInfo
 
-from ratchet_core.api.door.access import permit, reads
+from ratchet_core.api.door.access import authorize, permit
 from ratchet_core.api.door.call import principal, ratchet
-from ratchet_core.api.door.field import RequestSchema, Word
 from ratchet_core.api.door.reference import name_of
-from ratchet_core.api.graphql.arguments import read_body
+from ratchet_core.api.door.waiting import wait_for_end
+from ratchet_core.api.graphql.arguments import camel, read_body, read_parameters, snake
+from ratchet_core.api.graphql.node import nodes
 from ratchet_core.api.graphql.query import Fields, job_node, named_task, task_node
+from ratchet_core.api.ratchet.batch import create, show_refusal
+from ratchet_core.api.ratchet.job import show_job
 from ratchet_core.api.ratchet.jobs import permitted_run
-from ratchet_core.api.ratchet.request import CreateJobBody, RetryBody, submission
+from ratchet_core.api.ratchet.request import CreateJobBody, ExecuteQuery, RetryBody, submission
 from ratchet_core.api.ratchet.task import find_task, locate_task, parse_task_id
+from ratchet_core.api.ratchet.tasks import restored, validated
+from ratchet_core.engine.requests import Submitted
+from ratchet_core.errors import RatchetError
 
 _TIMES = ("scheduledFor", "delayS", "deadline", "timeLimitS")
 #: Arguments of `executeTask` that may be null and then count as absent.
 _OPTIONAL = ("priority", "idempotencyKey", "metadata", "outputDestinations", *_TIMES)
 
 
-class ResolveBody(RequestSchema):
-    """Why somebody settles something by hand."""
-
-    reason = Word(1000)
-
-
 def execute_task(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
     """Make a job of a task."""
     version = given.pop("version", None)
-    kept = {key: value for key, value in given.items() if key not in _OPTIONAL or value is not None}
-    options = read_body(CreateJobBody, kept)
+    wait_s = _seconds(given.pop("waitS", None))
+    options = read_body(CreateJobBody, _said(given))
     task = locate_task(named_task(given["taskId"], version))
     permit(task.namespace)
+    if wait_s > 0:
+        authorize("run:read", task.namespace)  # the answer may hold the result
     submitted = ratchet().engine.submit(submission(task, options, options["idempotency_key"]))
-    return {"job": job_node(submitted.run), "created": submitted.created}
+    run = wait_for_end(submitted.run, wait_s)
+    return {"job": job_node(run), "created": submitted.created}
+
+
+def create_jobs(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
+    """Make many jobs in one transaction."""
+    jobs = [{snake(key): value for key, value in _said(job).items()} for job in given["jobs"]]
+    results = create({"jobs": jobs, "atomic": bool(given.get("atomic"))})
+    made = iter(nodes([item.run for item in results if isinstance(item, Submitted)], show_job))
+    items = [
+        {"index": index, "created": result.created, "job": next(made)}
+        if isinstance(result, Submitted)
+        else {"index": index, "error": _refusal(result)}
+        for index, result in enumerate(results)
+    ]
+    refused = sum("error" in item for item in items)
+    return {"items": items, "accepted": len(items) - refused, "refused": refused}
+
+
+def validate_task(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
+    """Tell whether a job would be accepted and performed; makes none."""
+    task = locate_task(named_task(given["taskId"], given.pop("version", None)))
+    options = read_body(CreateJobBody, _said(given))
+    permit(task.namespace)
+    told = validated(submission(task, options, None))
+    return {**told, "errors": {camel(key): texts for key, texts in told["errors"].items()}}
 
 
 def cancel_job(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
@@ -51,18 +78,16 @@ def retry_job(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
     return {"job": job_node(ratchet().engine.retry(run_id, principal(), from_step))}
 
 
-def resolve_job(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
-    """Settle a failed or cancelled job by hand."""
+def delete_job(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
+    """Delete a job that has come to its end."""
     run_id = permitted_run(given["jobId"])
-    resolved = ratchet().engine.operator.resolve(run_id, principal(), _reason(given))
-    return {"job": job_node(resolved)}
+    ratchet().engine.delete_run(run_id)
+    return {"job_id": run_id}
 
 
-def resolve_step(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
-    """Settle a step that does not run."""
-    run_id = permitted_run(given["jobId"])
-    ratchet().engine.operator.resolve_step(run_id, given["step"], principal(), _reason(given))
-    return {"job": job_node(reads().run(run_id))}
+def restore_task(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
+    """Bring a deleted task back."""
+    return {"task": task_node(restored(given["taskId"]))}
 
 
 def enable_task(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
@@ -84,14 +109,24 @@ def delete_task(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
     return {"task_id": name_of(definition.namespace, definition.name)}
 
 
-def _reason(given: Mapping[str, Any]) -> str | None:
-    said = {"reason": given["reason"]} if given.get("reason") is not None else {}
-    reason: str | None = read_body(ResolveBody, said).get("reason")
-    return reason
-
-
 def _switch(task_id: str, *, enabled: bool) -> Fields:
     definition = find_task(task_id).definition
     permit(definition.namespace)
     ratchet().engine.set_enabled(definition.namespace, definition.name, enabled=enabled)
     return {"task": task_node(find_task(task_id))}
+
+
+def _said(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if key not in _OPTIONAL or value is not None}
+
+
+def _seconds(wait: float | None) -> float:
+    said = None if wait is None else f"{wait:.3f}"
+    seconds: float = read_parameters(ExecuteQuery, {"wait": said})["wait"]
+    return seconds
+
+
+def _refusal(error: RatchetError) -> Fields:
+    told = show_refusal(error)
+    details = {camel(key): texts for key, texts in told.get("details", {}).items()}
+    return {**told, "details": details or None}

@@ -14,9 +14,15 @@ from ratchet_core.api.door.reference import read_id
 from ratchet_core.api.graphql.arguments import read_cursor, read_parameters
 from ratchet_core.api.graphql.node import Batch, Node, nodes
 from ratchet_core.api.ratchet.executions import execution_query
-from ratchet_core.api.ratchet.job import show_event, show_execution, show_job, show_step
+from ratchet_core.api.ratchet.job import (
+    max_retries,
+    show_event,
+    show_execution,
+    show_job,
+    show_step,
+)
 from ratchet_core.api.ratchet.jobs import job_query, parse_job_id
-from ratchet_core.api.ratchet.plugins import plugin_views, show_plugin
+from ratchet_core.api.ratchet.plugins import find_plugin, plugin_views, show_plugin
 from ratchet_core.api.ratchet.request import (
     EventsQuery,
     ExecutionListQuery,
@@ -24,9 +30,17 @@ from ratchet_core.api.ratchet.request import (
     TaskListQuery,
 )
 from ratchet_core.api.ratchet.task import find_task, show_task_detail
+from ratchet_core.api.ratchet.tasks import versions_of
 from ratchet_core.domain.query import WorkflowQuery
 from ratchet_core.domain.states import AttemptState
-from ratchet_core.domain.views import AttemptView, EventView, Page, RunView, WorkflowView
+from ratchet_core.domain.views import (
+    AttemptView,
+    EventView,
+    Page,
+    RunView,
+    StepView,
+    WorkflowView,
+)
 from ratchet_core.errors import AttemptNotFound, ValidationFailed
 
 Fields = dict[str, Any]
@@ -51,6 +65,12 @@ def tasks(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
 def task(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Node[WorkflowView]:
     """Return one task."""
     return task_node(find_task(named_task(given["id"], given.get("version"))))
+
+
+def task_versions(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
+    """Return all versions of a task, latest first."""
+    views = versions_of(given["id"])
+    return {"items": nodes(views, show_task_detail), "total": len(views), "next_cursor": None}
 
 
 def jobs(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
@@ -104,6 +124,11 @@ def plugins(_root: Any, _info: GraphQLResolveInfo) -> list[Fields]:
     return [show_plugin(view) for view in plugin_views()]
 
 
+def plugin(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
+    """Return one plugin."""
+    return show_plugin(find_plugin(given["name"]))
+
+
 def executions_of_task(node: Node[WorkflowView], _info: GraphQLResolveInfo, **given: Any) -> Fields:
     """Return the executions of a task, loaded for all tasks around it at once."""
     definition = node.view.definition
@@ -121,12 +146,12 @@ def executions_of_job(node: Node[RunView], _info: GraphQLResolveInfo, **given: A
 
 def steps_of_job(node: Node[RunView], _info: GraphQLResolveInfo) -> list[Fields]:
     """Return the steps of a job, loaded for all jobs around it at once."""
+    return [show_step(step) for step in _steps_of(node)]
 
-    def load(views: Sequence[RunView]) -> Mapping[str, Any]:
-        return ratchet().reads.steps_of([view.id for view in views])
 
-    permit(node.view.namespace)
-    return [show_step(step) for step in node.batch.load("steps", load)[node.view.id]]
+def max_retries_of_job(node: Node[RunView], _info: GraphQLResolveInfo) -> int:
+    """Return how often a step of a job is tried again at most."""
+    return max_retries(_steps_of(node))
 
 
 def events_of_job(node: Node[RunView], _info: GraphQLResolveInfo, **given: Any) -> list[Fields]:
@@ -182,6 +207,14 @@ def named_task(task_id: str, version: str | None) -> str:
 def page_fields(page: Page[Any], items: Sequence[Node[Any]]) -> Fields:
     """Return a part of a list."""
     return {"items": items, "total": page.total, "next_cursor": page.next_cursor}
+
+
+def _steps_of(node: Node[RunView]) -> Sequence[StepView]:
+    def load(views: Sequence[RunView]) -> Mapping[str, Sequence[StepView]]:
+        return ratchet().reads.steps_of([view.id for view in views])
+
+    permit(node.view.namespace)
+    return node.batch.load("steps", load)[node.view.id]
 
 
 def _workflow_owner(view: WorkflowView) -> tuple[str, ...]:

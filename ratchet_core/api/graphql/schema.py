@@ -26,7 +26,16 @@ from graphql import (
 from ratchet_core.api.door.access import authorize, recorded_change
 from ratchet_core.api.door.call import Requirement, note_requirement
 from ratchet_core.api.door.call import requirement as requirement_of_call
-from ratchet_core.api.graphql import control, insight, log, mutation, query, schedule
+from ratchet_core.api.graphql import (
+    by_hand,
+    control,
+    delivery,
+    insight,
+    log,
+    mutation,
+    query,
+    schedule,
+)
 from ratchet_core.api.graphql.scalar import parse_json_literal
 
 Resolver = Callable[..., Any]
@@ -37,6 +46,8 @@ RESOLVERS: Final[Mapping[str, Mapping[str, tuple[Resolver, str]]]] = {
     "Query": {
         "tasks": (query.tasks, "workflow:read"),
         "task": (query.task, "workflow:read"),
+        "taskVersions": (query.task_versions, "workflow:read"),
+        "validateTask": (mutation.validate_task, "workflow:run"),
         "jobs": (query.jobs, "run:read"),
         "job": (query.job, "run:read"),
         "executions": (query.executions, "run:read"),
@@ -56,16 +67,24 @@ RESOLVERS: Final[Mapping[str, Mapping[str, tuple[Resolver, str]]]] = {
         "namespaces": (query.namespaces, "workflow:read"),
         "handlers": (query.handlers, "workflow:read"),
         "plugins": (query.plugins, "plugin:read"),
+        "plugin": (query.plugin, "plugin:read"),
+        "pauses": (insight.pauses, "run:read"),
+        "deliveries": (delivery.deliveries, "delivery:read"),
+        "delivery": (delivery.delivery, "delivery:read"),
+        "destinations": (delivery.destinations, "delivery:read"),
+        "testOutputDestinations": (delivery.check_destinations, "workflow:run"),
     },
     "Mutation": {
         "executeTask": (mutation.execute_task, "workflow:run"),
         "cancelJob": (mutation.cancel_job, "run:cancel"),
         "retryJob": (mutation.retry_job, "run:retry"),
-        "resolveJob": (mutation.resolve_job, "run:resolve"),
-        "resolveStep": (mutation.resolve_step, "step:resolve"),
+        "createJobs": (mutation.create_jobs, "workflow:run"),
+        "deleteJob": (mutation.delete_job, "run:delete"),
+        **by_hand.MUTATIONS,
         "enableTask": (mutation.enable_task, "workflow:write"),
         "disableTask": (mutation.disable_task, "workflow:write"),
         "deleteTask": (mutation.delete_task, "workflow:delete"),
+        "restoreTask": (mutation.restore_task, "workflow:write"),
         **control.MUTATIONS,
         "createSchedule": (schedule.create_schedule, "schedule:write"),
         "updateSchedule": (schedule.update_schedule, "schedule:write"),
@@ -73,14 +92,20 @@ RESOLVERS: Final[Mapping[str, Mapping[str, tuple[Resolver, str]]]] = {
         "enableSchedule": (schedule.enable_schedule, "schedule:write"),
         "disableSchedule": (schedule.disable_schedule, "schedule:write"),
         "triggerSchedule": (schedule.trigger_schedule, "workflow:run"),
+        "redeliver": (delivery.redeliver, "delivery:redeliver"),
+        "redeliverMany": (delivery.redeliver_many, "delivery:redeliver"),
+        "enableDestination": (delivery.enable_destination, "delivery:redeliver"),
     },
     "Task": {"executions": (query.executions_of_task, "run:read")},
     "Job": {
         "executions": (query.executions_of_job, "run:read"),
         "steps": (query.steps_of_job, "step:read"),
+        "max_retries": (query.max_retries_of_job, "step:read"),
+        "annotations": (by_hand.annotations_of_job, "run:read"),
         "events": (query.events_of_job, "run:read"),
         "logs": (log.logs_of_job, "run:read"),
     },
+    "Delivery": {"attempt_list": (delivery.attempts_of_delivery, "delivery:read")},
     "Schedule": {"preview": (schedule.preview, "schedule:read")},
     "Execution": {
         "job": (query.job_of_execution, "run:read"),

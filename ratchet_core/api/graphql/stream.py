@@ -8,6 +8,7 @@ in `reservation`.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Final
@@ -60,7 +61,7 @@ def stream_of(events: Generator[bytes, None, None]) -> Response:
 def _events(
     operations: Operations, asked: Request, *, may_change: bool
 ) -> Generator[bytes, None, None]:
-    written_at = time.monotonic()
+    written_at = -math.inf
     try:
         for answer in _answers(operations, asked, may_change=may_change):
             if answer is not None:
@@ -90,7 +91,9 @@ def _answers(
                 ]
             }
         elif operation.is_subscription:
-            yield from operations.subscribe(operation, Follower())
+            results = operations.subscribe(operation, Follower())
+            yield None  # lets the client see that what happens from now on reaches it
+            yield from results
         else:
             yield operations.execute(operation)
     except Refused as refusal:

@@ -65,19 +65,28 @@ def declare_batch(blueprint: DoorBlueprint) -> None:
 
         With `atomic` all of them are made, or none where one is refused.
         """
-        jobs = body["jobs"]
-        if not 0 < len(jobs) <= MAX_BATCH:
-            rule = f"must hold 1 to {MAX_BATCH} jobs"
-            raise ValidationFailed(f"The batch {rule}; it holds {len(jobs)}", {"jobs": [rule]})
-        read = [_read(job) for job in jobs]
-        if body["atomic"]:
-            _refuse_all(read)
-        results = _submit(read, atomic=body["atomic"])
-        if body["atomic"]:
-            _refuse_all(results)
-        items = [_show(index, result) for index, result in enumerate(results)]
+        items = [_show(index, result) for index, result in enumerate(create(body))]
         refused = sum("error" in item for item in items)
         return answer.json({"items": items, "accepted": len(items) - refused, "refused": refused})
+
+
+def create(body: Mapping[str, Any]) -> Sequence[Submitted | RatchetError]:
+    """Make the jobs of a loaded `BatchBody` and return what became of each.
+
+    Raises:
+        ValidationFailed: it holds none or too many; with `atomic`, one is refused.
+    """
+    jobs = body["jobs"]
+    if not 0 < len(jobs) <= MAX_BATCH:
+        rule = f"must hold 1 to {MAX_BATCH} jobs"
+        raise ValidationFailed(f"The batch {rule}; it holds {len(jobs)}", {"jobs": [rule]})
+    read = [_read(job) for job in jobs]
+    if body["atomic"]:
+        _refuse_all(read)
+    results = _submit(read, atomic=body["atomic"])
+    if body["atomic"]:
+        _refuse_all(results)
+    return results
 
 
 def _read(job: Mapping[str, Any]) -> SubmitRequest | RatchetError:
@@ -111,8 +120,13 @@ def _refuse_all(results: Sequence[object]) -> None:
 def _show(index: int, result: Submitted | RatchetError) -> dict[str, Any]:
     if isinstance(result, Submitted):
         return {"index": index, "created": result.created, "job": show_job(result.run)}
-    problem = describe(result, DIALECT)
+    return {"index": index, "error": show_refusal(result)}
+
+
+def show_refusal(refusal: RatchetError) -> dict[str, Any]:
+    """Return why one job of a batch was not made."""
+    problem = describe(refusal, DIALECT)
     error: dict[str, Any] = {"type": problem.type, "message": problem.message, "code": problem.code}
     if problem.details:
         error["details"] = problem.details
-    return {"index": index, "error": error}
+    return error

@@ -52,7 +52,7 @@ def _declare_looks(blueprint: DoorBlueprint) -> None:
     )
     def list_deliveries(query: Mapping[str, Any]) -> Response:
         """List deliveries of outputs, newest first."""
-        wanted = _query(query)
+        wanted = delivery_query(query)
         if wanted is None:
             return answer.json(listed([], 0, None))
         page = reads().deliveries(wanted, window(query))
@@ -69,7 +69,7 @@ def _declare_looks(blueprint: DoorBlueprint) -> None:
     )
     def get_delivery(delivery_id: str) -> Response:
         """Show one delivery with every attempt."""
-        view = _found(delivery_id)
+        view = find_delivery(delivery_id)
         attempts = [show_attempt(one) for one in reads().delivery_attempts(view.id)]
         return answer.json({**show_delivery(view), "attempt_list": attempts})
 
@@ -85,10 +85,7 @@ def _declare_verbs(blueprint: DoorBlueprint) -> None:
     )
     def redeliver(delivery_id: str) -> Response:
         """Send an output again, with all its attempts."""
-        view = _found(delivery_id)
-        permit(view.namespace)
-        ratchet().engine.deliveries.redeliver(view.id)
-        return answer.json(show_delivery(reads().delivery(view.id)))
+        return answer.json(show_delivery(redelivered(delivery_id)))
 
     @blueprint.operation(
         "POST",
@@ -101,22 +98,49 @@ def _declare_verbs(blueprint: DoorBlueprint) -> None:
     )
     def redeliver_many(body: Mapping[str, Any]) -> Response:
         """Send outputs again that were put aside, or those that are named."""
-        chosen, matched = _chosen(body)
-        done = 0
-        if chosen and not body["dry_run"]:
-            done = ratchet().engine.deliveries.redeliver_many([view.id for view in chosen])
-        document = {"dry_run": body["dry_run"], "matched": matched, "redelivered": done}
-        return answer.json(document)
+        return answer.json(redeliver_chosen(body))
 
 
-def _found(text: str) -> DeliveryView:
+def find_delivery(text: str) -> DeliveryView:
+    """Return the delivery of an id.
+
+    Raises:
+        DeliveryNotFound: there is none, or none that the caller may know of.
+    """
     delivery_id = read_id(text)
     if delivery_id is None:
         raise DeliveryNotFound(text[:100])
     return reads().delivery(delivery_id)
 
 
-def _query(query: Mapping[str, Any]) -> DeliveryQuery | None:
+def redelivered(text: str) -> DeliveryView:
+    """Send an output again and return its delivery as it stands then.
+
+    Raises:
+        DeliveryNotFound: there is none, or none that the caller may know of.
+        AuthorizationFailed: the caller may see it and do no more.
+        Conflict: it has not ended.
+    """
+    view = find_delivery(text)
+    permit(view.namespace)
+    ratchet().engine.deliveries.redeliver(view.id)
+    return reads().delivery(view.id)
+
+
+def redeliver_chosen(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Send the outputs again that a loaded `RedeliverBody` means, and tell how many.
+
+    Raises:
+        ValidationFailed, DeliveryNotFound, AuthorizationFailed: as it is said what is meant.
+    """
+    chosen, matched = _chosen(body)
+    done = 0
+    if chosen and not body["dry_run"]:
+        done = ratchet().engine.deliveries.redeliver_many([view.id for view in chosen])
+    return {"dry_run": body["dry_run"], "matched": matched, "redelivered": done}
+
+
+def delivery_query(query: Mapping[str, Any]) -> DeliveryQuery | None:
     """Return the filters; None where nothing can match."""
     try:
         task = of_task(query)
@@ -149,12 +173,12 @@ def _chosen(body: Mapping[str, Any]) -> tuple[list[DeliveryView], int]:
         message = "Give either `ids` or `filter`"
         raise ValidationFailed(message, {"ids": ["one of ids and filter is needed"]})
     if body["ids"] is not None:
-        views = [_found(text) for text in dict.fromkeys(body["ids"])]
+        views = [find_delivery(text) for text in dict.fromkeys(body["ids"])]
         for view in views:
             permit(view.namespace)
         ended = [view for view in views if view.state in DELIVERY_ENDED]
         return ended, len(ended)
-    wanted = _query({"status": (DeliveryState.FAILED,), **body["filter"]})
+    wanted = delivery_query({"status": (DeliveryState.FAILED,), **body["filter"]})
     if wanted is None or not set(wanted.states or ()) <= DELIVERY_ENDED:
         return [], 0
     oldest = Window(limit=MAX_REDELIVERED, order="asc")

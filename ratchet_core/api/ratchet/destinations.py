@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response
@@ -79,8 +79,7 @@ def declare_destinations(blueprint: DoorBlueprint) -> None:
     )
     def list_destinations() -> Response:
         """List the destinations that the configuration names, and whether they work."""
-        off = ratchet().reads.deliveries.disabled()
-        items = [_show(one, off) for one in ratchet().core.destinations.everywhere]
+        items = configured()
         return answer.json({"items": items, "total": len(items)})
 
     @blueprint.operation(
@@ -93,13 +92,7 @@ def declare_destinations(blueprint: DoorBlueprint) -> None:
     )
     def enable_destination(name: str) -> Response:
         """Switch a destination on again that has answered 410."""
-        everywhere = ratchet().core.destinations.everywhere
-        found = next((one for one in everywhere if one.name == name), None)
-        was_off = ratchet().engine.deliveries.enable(name)
-        if found is None:
-            message = f"Destination '{name[:100]}' is not configured"
-            raise NotFound(f"{message}; it was switched on again" if was_off else message)
-        return answer.json(_show(found, {}))
+        return answer.json(switched_on(name))
 
     @blueprint.operation(
         "POST",
@@ -111,9 +104,35 @@ def declare_destinations(blueprint: DoorBlueprint) -> None:
     )
     def test_output_destinations(body: Mapping[str, Any]) -> Response:
         """Check destinations as a new job would, without sending anything."""
-        results = [_tested(index, item) for index, item in enumerate(body["destinations"])]
-        success = all(result["success"] for result in results)
-        return answer.json({"results": results, "overall_success": success})
+        return answer.json(tested(body["destinations"]))
+
+
+def configured() -> list[dict[str, Any]]:
+    """Return the destinations that the configuration names."""
+    off = ratchet().reads.deliveries.disabled()
+    return [_show(one, off) for one in ratchet().core.destinations.everywhere]
+
+
+def switched_on(name: str) -> dict[str, Any]:
+    """Switch a destination on again and return it.
+
+    Raises:
+        NotFound: the configuration names none so.
+    """
+    everywhere = ratchet().core.destinations.everywhere
+    found = next((one for one in everywhere if one.name == name), None)
+    was_off = ratchet().engine.deliveries.enable(name)
+    if found is None:
+        message = f"Destination '{name[:100]}' is not configured"
+        raise NotFound(f"{message}; it was switched on again" if was_off else message)
+    return _show(found, {})
+
+
+def tested(destinations: Sequence[Any]) -> dict[str, Any]:
+    """Return what is wrong with destinations."""
+    results = [_tested(index, item) for index, item in enumerate(destinations)]
+    success = all(result["success"] for result in results)
+    return {"results": results, "overall_success": success}
 
 
 def _show(one: Destination, off: Mapping[str, str]) -> dict[str, Any]:

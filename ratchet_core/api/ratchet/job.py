@@ -205,9 +205,14 @@ def show_job_detail(run: RunView, steps: Sequence[StepView]) -> dict[str, Any]:
     """Return a run as a job with its steps."""
     return {
         **show_job(run),
-        "max_retries": max((step.attempt_limit for step in steps), default=1) - 1,
+        "max_retries": max_retries(steps),
         "steps": [show_step(step) for step in steps],
     }
+
+
+def max_retries(steps: Sequence[StepView]) -> int:
+    """Return how often a step of a job is tried again at most."""
+    return max((step.attempt_limit for step in steps), default=1) - 1
 
 
 def show_step(step: StepView) -> dict[str, Any]:

@@ -80,10 +80,7 @@ def declare_plugins(blueprint: DoorBlueprint) -> None:
     )
     def get_plugin(name: str) -> Response:
         """Show one plugin."""
-        for view in plugin_views():
-            if view.name == name:
-                return answer.json(show_plugin(view))
-        raise PluginNotFound(name)
+        return answer.json(show_plugin(find_plugin(name)))
 
 
 def plugin_views() -> tuple[PluginView, ...]:
@@ -91,6 +88,18 @@ def plugin_views() -> tuple[PluginView, ...]:
     runtime = ratchet()
     runtime.plugins.offer(runtime.services_for)
     return runtime.plugins.views()
+
+
+def find_plugin(name: str) -> PluginView:
+    """Return one plugin.
+
+    Raises:
+        PluginNotFound: none of that name is installed.
+    """
+    for view in plugin_views():
+        if view.name == name:
+            return view
+    raise PluginNotFound(name)
 
 
 class PluginNotFound(NotFound):

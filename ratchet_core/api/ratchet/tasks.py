@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, request
@@ -37,6 +37,7 @@ from ratchet_core.api.ratchet.task import (
 from ratchet_core.domain.provision import lacks
 from ratchet_core.domain.query import WorkflowQuery
 from ratchet_core.domain.states import RUN_TERMINAL
+from ratchet_core.domain.views import WorkflowView
 from ratchet_core.engine.requests import SubmitRequest
 from ratchet_core.errors import (
     InvalidRequest,
@@ -97,8 +98,7 @@ def _declare_reads(blueprint: DoorBlueprint) -> None:
     )
     def list_task_versions(task_id: str) -> Response:
         """List all versions of one task, latest first."""
-        definition = find_task(task_id).definition
-        views = reads().workflow_versions(definition.namespace, definition.name)
+        views = versions_of(task_id)
         return answer.json(listed([show_task(view) for view in views], len(views), None))
 
 
@@ -144,10 +144,20 @@ def _declare_execute(blueprint: DoorBlueprint) -> None:
         """Tell whether a job with this input would be accepted and performed; makes none."""
         task = locate_task(task_id)
         permit(task.namespace)
-        return answer.json(_validated(submission(task, body, None)))
+        return answer.json(validated(submission(task, body, None)))
 
 
-def _validated(wanted: SubmitRequest) -> dict[str, Any]:
+def versions_of(task_id: str) -> Sequence[WorkflowView]:
+    """Return all versions of a task, latest first.
+
+    Raises:
+        WorkflowNotFound: no such task.
+    """
+    definition = find_task(task_id).definition
+    return reads().workflow_versions(definition.namespace, definition.name)
+
+
+def validated(wanted: SubmitRequest) -> dict[str, Any]:
     """Return what `submit` would refuse, and what would keep the job from being performed."""
     found = ratchet().reads.workflow(wanted.namespace, wanted.name, wanted.version).definition
     refused: dict[str, list[str]] = {}
@@ -216,16 +226,21 @@ def _declare_writes(blueprint: DoorBlueprint) -> None:
     )
     def restore_task(task_id: str) -> Response:
         """Bring a deleted task back, or one version of it; repeating is harmless."""
-        _restore(parse_task_id(task_id))
-        return answer.json(show_task_detail(find_task(task_id)))
+        return answer.json(show_task_detail(restored(task_id)))
+
+
+def restored(task_id: str) -> WorkflowView:
+    """Take the tombstone of what is named away, where there is one, and return the task.
+
+    Raises:
+        WorkflowNotFound: there is no such task, deleted or not.
+        AuthorizationFailed: the caller may see it and do no more.
+    """
+    _restore(parse_task_id(task_id))
+    return find_task(task_id)
 
 
 def _restore(reference: Reference) -> None:
-    """Take the tombstone of what is named away, where there is one.
-
-    Raises:
-        AuthorizationFailed: the caller may see it and do no more.
-    """
     for candidate in _readings(reference):
         if reads().sees(candidate.namespace, "workflow"):
             permit(candidate.namespace)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -58,6 +58,16 @@ class DeliveryReads:
         with self._database.read() as tx:
             rows = tx.execute(statement.order_by(delivery_attempts.c.number)).all()
         return tuple(map(_attempt, rows))
+
+    def attempts_of(self, delivery_ids: Sequence[str]) -> dict[str, list[DeliveryAttemptView]]:
+        """Return the ended attempts of several deliveries, first to last, by the delivery's id."""
+        chosen = delivery_attempts.c.delivery_id.in_(list(delivery_ids))
+        statement = select(delivery_attempts).where(chosen).order_by(delivery_attempts.c.number)
+        found: dict[str, list[DeliveryAttemptView]] = {key: [] for key in delivery_ids}
+        with self._database.read() as tx:
+            for row in tx.execute(statement):
+                found[row.delivery_id].append(_attempt(row))
+        return found
 
     def disabled(self) -> Mapping[str, str]:
         """Return the destinations that are switched off, with the reason."""

@@ -258,6 +258,11 @@ class Reads:
         with self._database.read() as tx:
             return stored_annotations.of_run(tx, run_id)
 
+    def annotations_of(self, run_ids: Sequence[str]) -> dict[str, list[AnnotationView]]:
+        """Return what was noted about several runs, oldest first, by the run's id."""
+        with self._database.read() as tx:
+            return stored_annotations.of_runs(tx, run_ids)
+
     def workflow(self, namespace: str, name: str, version: str | None = None) -> WorkflowView:
         """Return a workflow version; None means the latest.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections import deque
 from typing import Any
 
 from simple_websocket import Client, ConnectionClosed
@@ -16,6 +17,7 @@ class Talk:
 
     def __init__(self, url: str, protocol: str = "graphql-transport-ws", **options: Any) -> None:
         self.channel = Client.connect(url, subprotocols=[protocol], **options)
+        self._heard: deque[dict[str, Any]] = deque()
 
     def say(self, kind: str, **rest: Any) -> None:
         """Send one message."""
@@ -27,6 +29,17 @@ class Talk:
         Raises:
             AssertionError: none came in time.
         """
+        if self._heard:
+            return self._heard.popleft()
+        return self._receive(timeout_s)
+
+    def be_heard(self) -> None:
+        """Wait until the server has heard all that we said: a subscription has begun then."""
+        self.say("ping")
+        while (message := self._receive(TIMEOUT_S))["type"] != "pong":
+            self._heard.append(message)
+
+    def _receive(self, timeout_s: float) -> dict[str, Any]:
         text = self.channel.receive(timeout=timeout_s)
         assert text is not None, f"nothing came within {timeout_s:g} s"
         message: dict[str, Any] = json.loads(text)

@@ -158,6 +158,7 @@ def test_jobs_that_change_while_the_connection_is_down_are_told_after_it(
     }"""
     first = talk()
     first.start(query)
+    first.be_heard()
     jobs = [site.execute("echo", {"n": 0})]
     seen = [first.hear()["payload"]["data"]["jobs"]]
     first.break_off()
@@ -177,12 +178,71 @@ def test_an_event_stream_shows_what_happens_from_now_on(site: Site) -> None:
         events = events_of(answer)
         other = site.execute("fragile", {"repaired": "/nowhere"})
         job = site.execute("echo", {"n": 1})
-        first = next(events)[1]["data"]["jobs"]
-        second = next(events)[1]["data"]["jobs"]
+        seen = [next(events)[1]["data"]["jobs"]]
+        while seen[-1]["status"] != "completed":
+            seen.append(next(events)[1]["data"]["jobs"])
 
-    assert (first["id"], first["status"]) == (job, "pending")
-    assert (second["id"], second["status"]) == (job, "completed")
+    assert {update["id"] for update in seen} == {job}
+    assert list(dict.fromkeys(update["status"] for update in seen)) == [
+        "pending",
+        "running",
+        "completed",
+    ]
     assert other != job
+
+
+@pytest.mark.parametrize("way", ["socket", "stream"])
+def test_what_happens_right_after_the_answer_is_never_missed(
+    site: Site, talk: Callable[..., Talk], way: str
+) -> None:
+    query = 'subscription { runEvents(names: ["run.created"]) { job_id } }'
+    for n in range(20):
+        if way == "socket":
+            client = talk()
+            client.start(query)
+            client.be_heard()
+            job = site.execute("echo", {"n": n})
+            first = client.hear()["payload"]["data"]["runEvents"]
+        else:
+            with stream(site.base, query) as answer:
+                job = site.execute("echo", {"n": n})
+                first = next(events_of(answer))[1]["data"]["runEvents"]
+
+        assert first == {"job_id": job}
+
+
+def test_jobs_are_followed_through_pause_and_progress(
+    site: Site, talk: Callable[..., Talk], gate: Path
+) -> None:
+    client = talk()
+    client.start(
+        """subscription { jobs(taskId: "gated") { id status progress waiting_for result } }"""
+    )
+    client.be_heard()
+    job = site.execute("gated", {"gate": str(gate)})
+    seen = [client.hear()["payload"]["data"]["jobs"]]
+    one = talk()
+    one.start("subscription($id: ID!) { jobUpdates(jobId: $id) { waiting_for } }", id=job)
+    while seen[-1]["progress"] < 0.5:
+        seen.append(client.hear()["payload"]["data"]["jobs"])
+    for verb in ("pauseJob", "resumeJob"):
+        site.ask(f"mutation($id: ID!) {{ {verb}(jobId: $id) {{ job {{ id }} }} }}", id=job)
+        seen.append(client.hear()["payload"]["data"]["jobs"])
+    gate.touch()
+    while seen[-1]["status"] != "completed":
+        seen.append(client.hear()["payload"]["data"]["jobs"])
+
+    mine = [update for update in seen if update["id"] == job]
+    assert mine == seen
+    assert [update["waiting_for"] for update in seen if update["waiting_for"]] == ["resume"]
+    assert list(dict.fromkeys(update["status"] for update in seen)) == [
+        "pending",
+        "running",
+        "completed",
+    ]
+    assert [update["progress"] for update in seen] == sorted(u["progress"] for u in seen)
+    assert seen[-1]["result"] == {"opened": True}
+    assert {"waiting_for": "resume"} in one.results("jobUpdates")
 
 
 def test_a_finished_job_gives_its_final_state_at_once(
@@ -357,6 +417,7 @@ def test_a_reader_that_does_not_read_holds_up_nobody(site: Site, talk: Callable[
     slow.start(EVENTS, after="0")
     quick = talk()
     quick.start(EVENTS)
+    quick.be_heard()
     job = site.execute("echo", {"text": "x" * 100_000})
 
     def completed() -> bool:

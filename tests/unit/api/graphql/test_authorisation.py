@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ import jwt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from graphql import GraphQLObjectType, GraphQLScalarType, get_named_type
 
+from ratchet_core.api.graphql.schema import make_schema
 from ratchet_core.app import create_app
 from ratchet_core.config import load_settings
 from ratchet_core.domain.workflow import single_step
@@ -99,6 +102,62 @@ def test_who_may_only_read_changes_nothing(ask_as: AskAs, query: str) -> None:
 
     assert codes(body) == ["AUTHORIZATION_FAILED"]
     assert list(body["data"].values()) == [None]
+
+
+def _smallest(kind: Any) -> str:
+    """Return the shortest selection that a type allows."""
+    named = get_named_type(kind)
+    if not isinstance(named, GraphQLObjectType):
+        return ""
+    for name, field in named.fields.items():
+        if isinstance(get_named_type(field.type), GraphQLScalarType):
+            return f"{{ {name} }}"
+    name, field = next(iter(named.fields.items()))
+    return f"{{ {name} {_smallest(field.type)} }}"
+
+
+def _root_fields(kind: GraphQLObjectType | None) -> Iterator[str]:
+    """Yield each root field with what it needs."""
+    assert kind is not None
+    for name, field in kind.fields.items():
+        needed = [
+            f"{key}: {'[]' if '[' in str(argument.type) else json.dumps('01980000-0000')}"
+            for key, argument in field.args.items()
+            if str(argument.type).endswith("!")
+        ]
+        given = f"({', '.join(needed)})" if needed else ""
+        yield f"{name}{given} {_smallest(field.type)}"
+
+
+def test_every_root_field_is_refused_to_who_may_nothing(ask_as: AskAs) -> None:
+    schema = make_schema()
+    asked = 0
+    for word, kind in (("query", schema.query_type), ("mutation", schema.mutation_type)):
+        for field in _root_fields(kind):
+            body = ask_as(f"{word} {{ {field} }}", "nobody")
+
+            assert codes(body) == ["AUTHORIZATION_FAILED"], field
+            assert list(body["data"].values()) == [None]
+            asked += 1
+    assert asked > 60
+
+
+def test_every_subscription_is_refused_to_who_may_nothing(closed_client: FlaskClient) -> None:
+    for field in _root_fields(make_schema().subscription_type):
+        answer = closed_client.post(
+            "/graphql",
+            json={"query": f"subscription {{ {field} }}"},
+            headers={**token("nobody"), "Accept": "text/event-stream"},
+        )
+        text = answer.get_data(as_text=True)
+
+        assert text.count("event: next") == 1, field
+        assert "AUTHORIZATION_FAILED" in text
+
+
+def test_a_reader_changes_nothing_by_any_mutation(ask_as: AskAs) -> None:
+    for field in _root_fields(make_schema().mutation_type):
+        assert codes(ask_as(f"mutation {{ {field} }}", "viewer")) == ["AUTHORIZATION_FAILED"], field
 
 
 def test_a_batch_is_checked_field_by_field(closed_client: FlaskClient) -> None:

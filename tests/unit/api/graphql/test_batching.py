@@ -93,7 +93,7 @@ def test_executions_of_a_hundred_tasks_cost_no_more_statements_than_of_two(
 
 def test_every_nesting_costs_a_fixed_number_of_statements(many: Ratchet, ask: Ask) -> None:
     query = """query($n: Int) { jobs(limit: $n, namespace: "many") { items {
-        id steps { name }
+        id steps { name } max_retries annotations { id }
         executions(limit: 3) { total items { id job { id steps { status } } } }
     } } }"""
 
