@@ -25,6 +25,9 @@ COMMANDS: Final = MappingProxyType(
         "validate": LazyCommand(
             f"{_HERE}.validate:validate", "Say what is wrong with definitions, and where.", _AUTHOR
         ),
+        "compat": LazyCommand(
+            f"{_HERE}.compat:compat", "Say what a new version of a workflow breaks.", _AUTHOR
+        ),
         "test": LazyCommand(
             f"{_HERE}.test:test", "Run the test cases that scripts bring along.", _AUTHOR
         ),

@@ -22,7 +22,7 @@ MAX_LENGTH: Final = 64
 class Version:
     """A semantic version (semver.org 2.0.0), ordered by its precedence rules."""
 
-    __slots__ = ("_key", "prerelease", "text")
+    __slots__ = ("_key", "prerelease", "release", "text")
 
     def __init__(self, text: str) -> None:
         match = _SEMVER.fullmatch(text) if len(text) <= MAX_LENGTH else None
@@ -31,7 +31,8 @@ class Version:
             raise ValueError(message)
         self.text = text
         self.prerelease = match[4] or ""
-        self._key = (int(match[1]), int(match[2]), int(match[3]), *_precedence(self.prerelease))
+        self.release = (int(match[1]), int(match[2]), int(match[3]))
+        self._key = (*self.release, *_precedence(self.prerelease))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Version) and self._key == other._key

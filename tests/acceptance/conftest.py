@@ -91,7 +91,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the address of one running `ratchet up` with the examples and our definitions."""
     path = f"{ROOT / 'contrib' / 'examples'}:{DEFINITIONS}"
     folder = tmp_path_factory.mktemp("stack")
-    with ratchet_up(folder, RATCHET_PATH=path, RATCHET_WORKER_COUNT="4") as started:
+    variables = {
+        "RATCHET_PATH": path,
+        "RATCHET_WORKER_COUNT": "4",
+        "RATCHET_EGRESS_ALLOW": "127.0.0.1",  # scripts of tests fetch servers of tests
+    }
+    with ratchet_up(folder, **variables) as started:
         yield started.base
 
 

@@ -10,6 +10,12 @@ from tests.house.tree import ROOT, is_test, nodes_of, place, python_files
 #: The highest number of each acceptance list; tests are named test_<list>_<number>_<sentence>.
 ACCEPTANCE_ITEMS = {"ratchet": 113, "tasker": 69}
 NUMBERED = re.compile(r"test_(ratchet|tasker)_(\d+)(_|$)")
+#: A name may carry several numbers of one list: test_ratchet_022_023_<sentence>.
+NUMBERS = re.compile(r"test_(ratchet|tasker)((?:_\d{3})+)(?:_|$)")
+#: Items that promise nothing that a test could prove, and why.
+NOT_PROVABLE = {
+    ("ratchet", 85): "says what is not promised: consumers of real queues",
+}
 
 #: The one module that pauses, between two looks at the thing that a test waits for.
 WAITING = ROOT / "tests" / "waiting.py"
@@ -66,6 +72,29 @@ def test_acceptance_numbers_have_three_digits() -> None:
     ]
 
     assert crooked == []
+
+
+def test_every_acceptance_item_has_a_test_that_carries_its_number() -> None:
+    proven = {
+        (match[1], int(number))
+        for _, name in _test_functions()
+        if (match := NUMBERS.match(name))
+        for number in match[2].split("_")[1:]
+    }
+    asked = {(kind, n) for kind, last in ACCEPTANCE_ITEMS.items() for n in range(1, last + 1)}
+
+    assert sorted(asked - proven - NOT_PROVABLE.keys()) == []
+
+
+def test_the_acceptance_lists_are_as_long_as_their_page() -> None:
+    page = (ROOT / "docs" / "acceptance.md").read_text(encoding="utf-8")
+    _, ratchet, tasker = re.split(r"^## .*$", page, flags=re.MULTILINE)
+    found = {
+        kind: [int(number) for number in re.findall(r"^(\d+)\. ", text, re.MULTILINE)]
+        for kind, text in (("ratchet", ratchet), ("tasker", tasker))
+    }
+
+    assert found == {kind: list(range(1, n + 1)) for kind, n in ACCEPTANCE_ITEMS.items()}
 
 
 def test_unit_tests_mirror_the_rooms() -> None:

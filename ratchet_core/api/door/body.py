@@ -2,7 +2,8 @@
 
 Refused, each with its place: what is not UTF-8 or not JSON (NaN and lone surrogates are not), a
 body over the size limit, values nested deeper than the depth limit, numbers that no client could
-get back as it sent them. Content types are checked wherever there is a body, which also keeps
+get back as it sent them, an object with the same key twice (parsers differ in which one counts).
+Content types are checked wherever there is a body, which also keeps
 other sites' forms out (decisions.md section 5).
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -93,8 +94,8 @@ def parse_json(raw: bytes, max_depth: int) -> Any:
     """Return `raw` as a JSON value.
 
     Raises:
-        InvalidRequest: it is not JSON, nested deeper than `max_depth`, or holds an integer that
-            does not fit 64 bits.
+        InvalidRequest: it is not JSON, nested deeper than `max_depth`, holds an integer that does
+            not fit 64 bits, or an object with the same key twice.
     """
     try:
         value = orjson.loads(raw)
@@ -104,7 +105,47 @@ def parse_json(raw: bytes, max_depth: int) -> Any:
         raise InvalidRequest(_TOO_DEEP.format(max_depth))
     if _LONG_NUMBER.search(raw):
         json.loads(raw, parse_int=_fitting_integer)
+    if raw.count(b":") > 1:
+        _check_keys(raw)
     return value
+
+
+class _KeyTwice(Exception):
+    """An object of the body has a key twice."""
+
+
+class _Members(list[tuple[str, Any]]):
+    """The members of an object as they stand in the body."""
+
+
+def _check_keys(raw: bytes) -> None:
+    """Raise InvalidRequest where an object has the same key twice, with its place."""
+    try:
+        json.loads(raw, object_pairs_hook=_without_twins)
+    except _KeyTwice:
+        members = json.loads(raw, object_pairs_hook=_Members)
+        place = next(_twins(members))
+        raise InvalidRequest(f"The body has '{place}' twice; give each key once") from None
+
+
+def _without_twins(members: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in members}) < len(members):
+        raise _KeyTwice
+
+
+def _twins(value: Any, place: str = "") -> Iterator[str]:
+    """Yield the dotted place of every key that its object has twice."""
+    if isinstance(value, _Members):
+        seen = set()
+        for key, member in value:
+            where = f"{place}.{key}" if place else key
+            if key in seen:
+                yield where
+            seen.add(key)
+            yield from _twins(member, where)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _twins(item, f"{place}[{index}]")
 
 
 _TOO_DEEP: Final = "The body nests arrays and objects deeper than {} levels (limits.max_json_depth)"

@@ -16,6 +16,13 @@ from ratchet_core.api.door.moment import read_moment
 
 _WHOLE: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?", re.ASCII)
+#: A semantic version, in the syntax that Python and JavaScript share; `domain.version` reads it.
+_VERSION: Final = (
+    r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
+    r"(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+    r"(\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?"
+    r"(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
+)
 _LOGICAL: Final = {"true": True, "1": True, "false": False, "0": False}
 #: Most items that a list in a parameter may have.
 MAX_ITEMS: Final = 100
@@ -170,6 +177,12 @@ class Word(fields.String):
         if not self.form.fullmatch(value):
             raise ValidationError(self.rule)
         return value
+
+
+def version_word(text: str) -> Word:
+    """Return a field for a semantic version, described by `text`."""
+    rule = "must be a semantic version such as 1.0.0"
+    return Word(64, pattern=_VERSION, rule=rule, metadata={"description": text})
 
 
 class Choice(fields.String):

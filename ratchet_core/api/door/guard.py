@@ -17,6 +17,7 @@ from werkzeug.exceptions import MethodNotAllowed as RoutedMethodNotAllowed
 
 from ratchet_core import telemetry
 from ratchet_core.api.door import access, answer, body, call, origin, trace
+from ratchet_core.api.door.address import check_address
 from ratchet_core.api.door.limit import ClientLimit, limit_headers
 from ratchet_core.api.door.metrics import count_call
 from ratchet_core.api.door.origin import OriginRules
@@ -118,6 +119,8 @@ def _admit(mount: Mount, rules: OriginRules | None) -> Response | None:
         method = "POST" if is_stream else request.method
         origin.check_origin(request.headers.get("Origin"), host, method, rules)
     _identify(mount)
+    if not mount.is_outside:
+        check_address(request)
     _check_route(request.routing_exception)
     access.check_route()
     is_change = request.method not in origin.SAFE_METHODS and not mount.is_outside

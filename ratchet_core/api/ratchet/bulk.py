@@ -23,6 +23,7 @@ from ratchet_core.api.door.field import (
     Whole,
     Word,
     shown,
+    version_word,
 )
 from ratchet_core.api.door.priority import Priority
 from ratchet_core.api.ratchet.job import JobSchema, show_job
@@ -52,7 +53,7 @@ class JobFilter(RequestSchema):
     status_in = fields.List(Choice(JOB_FILTER), metadata={"description": "Any of these."})
     task_id = Word(512, metadata={"description": "Name or UUID of the task."})
     namespace = Word(metadata={"description": "Of the task."})
-    version = Word(metadata={"description": "Of the task."})
+    version = version_word("Of the task.")
     priority = Priority(metadata={"description": "Exactly this priority."})
     priority_in = fields.List(Priority(), metadata={"description": "Any of these."})
     schedule_id = Word(metadata={"description": "Made by this schedule."})

@@ -19,6 +19,7 @@ from ratchet_core.api.door.field import (
     Seconds,
     Whole,
     Word,
+    version_word,
 )
 from ratchet_core.api.door.idempotency import MAX_KEY
 from ratchet_core.api.door.paging import WindowQuery
@@ -153,7 +154,7 @@ class JobListQuery(WindowQuery):
     status_in = CommaList(Choice(JOB_FILTER), metadata={"description": "Any of these statuses."})
     task_id = Word(512, metadata={"description": "Name or UUID of the task."})
     namespace = Word(metadata={"description": "Of the task."})
-    version = Word(metadata={"description": "Of the task."})
+    version = version_word("Of the task.")
     priority = Priority(metadata={"description": "Exactly this priority."})
     priority_in = CommaList(
         Priority(), pattern=PATTERN, metadata={"description": "Any of these priorities."}
@@ -181,7 +182,7 @@ class ExecutionListQuery(WindowQuery):
     task_id = Word(512, metadata={"description": "Name or UUID of the task."})
     job_id = Word(64, metadata={"description": "Of this job."})
     namespace = Word(metadata={"description": "Of the task."})
-    version = Word(metadata={"description": "Of the task."})
+    version = version_word("Of the task.")
     created_at_gte = Moment(metadata={"description": "Started at or after."})
     created_at_lte = Moment(metadata={"description": "Started at or before."})
     sort = Choice(

@@ -16,6 +16,7 @@ from ratchet_core.api.door.field import (
     Whole,
     Word,
     shown,
+    version_word,
 )
 from ratchet_core.api.door.moment import optional_millis, to_millis
 from ratchet_core.api.door.paging import WindowQuery
@@ -94,7 +95,7 @@ class ScheduleListQuery(WindowQuery):
 
     task_id = Word(512, metadata={"description": "Name or UUID of the task."})
     namespace = Word(metadata={"description": "Of the task."})
-    version = Word(metadata={"description": "Of the task, where the schedule names one."})
+    version = version_word("Of the task, where the schedule names one.")
     name = Word(metadata={"description": "Exactly this name."})
     enabled = Choice(
         {"true": True, "false": False}, metadata={"description": "As set by an operator."}

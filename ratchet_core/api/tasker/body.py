@@ -7,7 +7,7 @@ fields cannot do in that order: they describe the body in the document and let i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +26,9 @@ MAX_LIST: Final = 100
 MAX_TYPE: Final = 64
 #: Text without control characters, in the syntax that Python and JavaScript share.
 VISIBLE: Final = r"^[^\x00-\x1f\x7f]*$"
+
+#: Text that every database stores, in the same syntax.
+WITHOUT_NUL: Final = r"^[^\x00]*$"
 
 _VISIBLE: Final = re.compile(VISIBLE)
 
@@ -60,12 +63,13 @@ def documented(kind: str, text: str, *, required: bool = False, **more: Any) -> 
 
 def documented_text(text: str, **more: Any) -> Documented:
     """Return a field for a text about a task."""
-    return documented("string", text, maxLength=MAX_TEXT, **more)
+    return documented("string", text, **{"maxLength": MAX_TEXT, "pattern": WITHOUT_NUL, **more})
 
 
 def documented_list(text: str, **more: Any) -> Documented:
     """Return a field for a list of texts."""
-    return documented("array", text, **{"items": {"type": "string"}, "maxItems": MAX_LIST, **more})
+    items = {"type": "string", "maxLength": MAX_TEXT, "pattern": WITHOUT_NUL}
+    return documented("array", text, items=items, maxItems=MAX_LIST, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +102,19 @@ def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def _too_long(value: str) -> str | None:
-    return f"must be at most {MAX_TEXT} characters" if len(value) > MAX_TEXT else None
+def text_problem(value: str) -> str | None:
+    """Say what is wrong with a text about a task."""
+    if len(value) > MAX_TEXT:
+        return f"must be at most {MAX_TEXT} characters"
+    return "must not contain NUL" if "\0" in value else None
 
 
-def _too_many(value: list[str]) -> str | None:
+def texts_problem(value: Sequence[str]) -> str | None:
+    """Say what is wrong with a list of such texts."""
     if len(value) > MAX_LIST:
         return f"must hold at most {MAX_LIST} texts"
-    return "holds a text that is too long" if any(_too_long(item) for item in value) else None
+    problem = next(filter(None, map(text_problem, value)), None)
+    return None if problem is None else f"holds a text that {problem}"
 
 
 def _no_limit(value: int) -> str | None:
@@ -118,8 +127,8 @@ def _no_type(value: str) -> str | None:
     return None if fits else f"must be 1 to {MAX_TYPE} characters, none of them a control character"
 
 
-TEXT: Final = Rule("text", _is_text, _too_long, nullable=True)
-TEXTS: Final = Rule("a list of texts", _is_texts, _too_many, nullable=True)
+TEXT: Final = Rule("text", _is_text, text_problem, nullable=True)
+TEXTS: Final = Rule("a list of texts", _is_texts, texts_problem, nullable=True)
 OBJECT: Final = Rule("an object", _is_object)
 OBJECT_OR_NULL: Final = Rule("an object or null", _is_object, nullable=True)
 LIMIT: Final = Rule("a whole number", _is_whole, _no_limit)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from flask import request
 
 from ratchet_core.api.door.call import principal
-from ratchet_core.api.door.field import Choice, Logical, RequestSchema, Whole, Word
+from ratchet_core.api.door.field import Choice, Logical, RequestSchema, Whole, Word, version_word
 from ratchet_core.api.door.idempotency import idempotency_key
 from ratchet_core.api.door.moment import read_moment
 from ratchet_core.api.door.paging import PageQuery
@@ -21,7 +21,6 @@ from ratchet_core.api.tasker.body import (
     ANYTHING,
     FLAG,
     LIMIT,
-    MAX_LIST,
     MAX_TEXT,
     MAX_TYPE,
     OBJECT,
@@ -36,6 +35,8 @@ from ratchet_core.api.tasker.body import (
     documented,
     documented_list,
     documented_text,
+    text_problem,
+    texts_problem,
 )
 from ratchet_core.api.tasker.problem import INVALID_TASK
 from ratchet_core.api.tasker.state import TASK_FILTER
@@ -74,11 +75,7 @@ class UpdateTaskBody(TolerantBody):
     """What is to change about a task; null takes a field away."""
 
     reason = documented_text("Why it was asked for.", nullable=True)
-    tags = documented_list(
-        "Words to find the task by.",
-        items={"type": "string", "maxLength": MAX_TEXT},
-        nullable=True,
-    )
+    tags = documented_list("Words to find the task by.", nullable=True)
 
 
 class ReasonBody(TolerantBody):
@@ -185,7 +182,7 @@ class BottleneckQuery(RequestSchema):
 
     namespace = Word(metadata={"description": "Of the handler."})
     name = Word(metadata={"description": "Of the handler."})
-    version = Word(metadata={"description": "Of the handler."})
+    version = version_word("Of the handler.")
     period = Whole(1, 720, load_default=24, metadata={"description": "Hours up to now."})
 
 
@@ -194,7 +191,7 @@ class TaskListQuery(PageQuery, ExtendedQuery):
 
     namespace = Word(metadata={"description": "Of the handler."})
     name = Word(metadata={"description": "Of the handler."})
-    version = Word(metadata={"description": "Of the handler."})
+    version = version_word("Of the handler.")
     status = Choice(TASK_FILTER, metadata={"description": "Where the task stands."})
 
 
@@ -265,11 +262,11 @@ def _invalid(given: Mapping[str, Any]) -> dict[str, list[str]]:
     if not is_version(given.get("version", "0.0.0")):
         invalid["version"] = ["must be a valid semantic version"]
     for key in ("initiator", "source_system", "reason"):
-        if len(given.get(key, "")) > MAX_TEXT:
-            invalid[key] = [f"must be at most {MAX_TEXT} characters"]
+        if problem := text_problem(given.get(key, "")):
+            invalid[key] = [problem]
     for key in ("tags", "bypass_steps"):
-        if len(given.get(key, ())) > MAX_LIST:
-            invalid[key] = [f"must hold at most {MAX_LIST} texts"]
+        if problem := texts_problem(given.get(key, ())):
+            invalid[key] = [problem]
     if "requested_at" in given and not _is_moment(given["requested_at"]):
         invalid["requested_at"] = ["must be a time such as 2026-01-31T09:30:00Z"]
     legal = ", ".join(_TYPES)

@@ -58,6 +58,9 @@ def test_a_body_over_the_limit_is_refused_with_the_limit_named() -> None:
         (b"1e999", "infinity"),
         (b"{} {}", "line 1 column 4"),
         (b'{"id": 123456789012345678901}', "does not fit 64 bits"),
+        (b'{"a": 1, "a": 2}', "has 'a' twice"),
+        (b'{"x": [0, {"a": {"b": 1, "c": 2, "b": 1}}]}', r"has 'x\[1\].a.b' twice"),
+        (b'{"\\u0061": 1, "a": 2}', "has 'a' twice"),
     ],
 )
 def test_what_is_not_json_is_refused_with_its_place(raw: bytes, said: str) -> None:
@@ -69,6 +72,10 @@ def test_what_is_not_json_is_refused_with_its_place(raw: bytes, said: str) -> No
 def test_deep_nesting_is_refused_whatever_its_depth(levels: int) -> None:
     with pytest.raises(InvalidRequest, match="deeper than 100 levels"):
         parse_json(_nested(levels), 100)
+
+
+def test_the_same_key_in_different_objects_is_read() -> None:
+    assert parse_json(b'[{"a": {"a": 1}}, {"a": "a:a:a"}]', 100)[1] == {"a": "a:a:a"}
 
 
 def test_nesting_up_to_the_limit_is_read() -> None:

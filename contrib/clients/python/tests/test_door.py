@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,7 +70,7 @@ def received(client: RatchetClient) -> list[Received]:
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_a_read_is_made_again_with_growing_pauses(status: int) -> None:
+def test_tasker_065_a_read_is_made_again_with_growing_pauses(status: int) -> None:
     with answering(problem(status), problem(status), said(200, JOB)) as (client, pauses):
         assert client.job("j1")["status"] == "running"
 
@@ -137,7 +138,7 @@ def test_two_jobs_have_two_keys_and_a_key_of_the_callers_is_sent() -> None:
         (500, ServerFailed),
     ],
 )
-def test_each_status_is_an_error_of_its_own(status: int, kind: type[ApiError]) -> None:
+def test_tasker_065_each_status_is_an_error_of_its_own(status: int, kind: type[ApiError]) -> None:
     with answering(problem(status)) as (client, pauses), pytest.raises(kind) as caught:
         client.job("j1")
 
@@ -151,6 +152,22 @@ def test_a_limit_that_lasts_too_long_is_told_with_its_time() -> None:
         client.job("j1")
 
     assert (caught.value.retry_after_s, pauses) == (3600, [])
+
+
+def test_tasker_065_failures_are_logged_without_the_token(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "ratchet_client")
+    answers = [problem(503), problem(404)]
+    with answering(*answers, token="s3cret-t0ken") as (client, _), pytest.raises(NotFound):
+        client.job("j1")
+
+    told = [(record.levelname, record.getMessage()) for record in caplog.records]
+    ours = [item for item in told if "/api/v1/jobs/j1" in item[1] and "HTTP Request" not in item[1]]
+    assert [level for level, _ in ours] == ["INFO", "WARNING"]
+    assert "503 C: m" in ours[0][1]
+    assert "404 C: m" in ours[1][1]
+    assert "s3cret" not in caplog.text
 
 
 @pytest.mark.parametrize("body", [b"<html>hello</html>", b"[]", b""])

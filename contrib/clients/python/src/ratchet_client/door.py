@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 import uuid
@@ -19,6 +20,8 @@ from ratchet_client.errors import (
     UnexpectedAnswer,
     api_error,
 )
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT_S: Final = 30.0
 _FIRST_PROBLEM: Final = 400
@@ -94,6 +97,8 @@ class Door:
             repeatable: doing it twice does no harm; None: what only reads, or has a key.
             timeout_s: for this call; None is the client's own.
 
+        Failures are logged too, without the query, the body and the token.
+
         Raises:
             ApiError: the server refused; its subclasses say why.
             ConnectionFailed: no answer.
@@ -108,21 +113,23 @@ class Door:
             timeout=self.client.timeout if timeout_s is None else timeout_s,
         )
         again = (method == "GET" or key is not None) if repeatable is None else repeatable
+        where = f"{request.method} {request.url.copy_with(query=None)}"
         made = 0
         while True:
             made += 1
             try:
-                return self._once(request)
+                return self._once(request, where)
             except (ApiError, ConnectionFailed) as error:
                 asked = error.retry_after_s if isinstance(error, ApiError) else None
                 luck = random.random()  # noqa: S311 - spreads calls, hides nothing
                 pause_s = self.backoff.pause_s(made, asked, luck)
                 if pause_s is None or not _is_worth_repeating(error, repeatable=again):
+                    _log.warning("%s failed at call %d: %s", where, made, error)
                     raise
+                _log.info("%s failed, the next call is in %.3g s: %s", where, pause_s, error)
             self._pause(pause_s)
 
-    def _once(self, request: httpx.Request) -> Any:
-        where = f"{request.method} {request.url.copy_with(query=None)}"
+    def _once(self, request: httpx.Request, where: str) -> Any:
         try:
             response = self.client.send(request)
         except httpx.TimeoutException as error:
