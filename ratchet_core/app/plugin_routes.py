@@ -34,9 +34,7 @@ def mount_plugins(app: Flask, ratchet: Ratchet) -> None:
             state.quarantine(f"its routes cannot be mounted: {type(error).__name__}: {error}")
 
 
-def _mount(app: Flask, state: PluginState, blueprint: object) -> None:
-    if not isinstance(blueprint, Blueprint):
-        raise PluginError(f"it offers {type(blueprint).__name__}, not a flask.Blueprint")
+def _mount(app: Flask, state: PluginState, blueprint: Blueprint) -> None:
     prefix = f"{PREFIX}/{state.name}"
 
     def fail(error: Exception) -> Response:

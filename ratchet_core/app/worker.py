@@ -37,7 +37,8 @@ class JsonErrorWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no typ
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop taking calls, and end those that would never end by themselves."""
-        for end in getattr(self.wsgi, "extensions", {}).get(AT_EXIT, ()):
+        app = getattr(self, "wsgi", None)  # not there yet while the process starts
+        for end in getattr(app, "extensions", {}).get(AT_EXIT, ()):
             end()
         super().handle_exit(sig, frame)
 

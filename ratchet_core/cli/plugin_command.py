@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import click
 
 from ratchet_core.cli.invocation import Invocation
 from ratchet_core.errors import RatchetError
+from ratchet_core.hooks import Hooks
 from ratchet_core.runtime.plugins import make_hooks
 
 
@@ -23,14 +24,28 @@ def plugin_commands(context: click.Context, taken: Collection[str]) -> dict[str,
         hooks = make_hooks(invocation.load_quietly().settings)
     except RatchetError:
         return {}  # the command that needs the settings will say what is wrong with them
-    found: dict[str, click.Command] = {}
-    for plugin, command in hooks.register_commands():
-        if not isinstance(command, click.Command) or not command.name:
-            hooks.quarantine(plugin, "it offers something that is no click command with a name")
-            continue
-        name = command.name
-        if name in taken or name in found:
-            invocation.output.warn(f"plugin '{plugin}' offers a command '{name}', which is taken")
-        else:
-            found[name] = command
-    return found
+    offered = hooks.register_commands()
+    refused = refuse_taken(hooks, offered, taken)
+    for plugin, reason in refused.items():
+        invocation.output.warn(f"plugin '{plugin}': {reason}")
+    return {str(item.name): item for plugin, item in offered if plugin not in refused}
+
+
+def refuse_taken(
+    hooks: Hooks, offered: Iterable[tuple[str, click.Command]], taken: Collection[str]
+) -> dict[str, str]:
+    """Quarantine plugins whose commands have names of our own; return which, and why.
+
+    Args:
+        hooks: that the commands come from.
+        offered: each with its plugin.
+        taken: names of our own commands.
+    """
+    refused = {
+        plugin: f"the command '{command.name}' is one of Ratchet's own; deny the plugin"
+        for plugin, command in offered
+        if command.name in taken
+    }
+    for plugin, reason in refused.items():
+        hooks.quarantine(plugin, reason)
+    return refused

@@ -66,7 +66,13 @@ class Implementation:
         running = (started, self.hook, get_ident())
         state.running.add(running)
         try:
-            return self._invoke(*arguments)
+            answer = self._invoke(*arguments)
+        except (Refused, StepError):
+            self.answered()  # what a `before` hook may say
+            raise
+        else:
+            self.answered()
+            return answer
         finally:
             state.running.discard(running)
             took_s = monotonic() - started
@@ -75,11 +81,16 @@ class Implementation:
             if took_s > self._budget_s:
                 state.note_overrun(self.hook, took_s, self._budget_s)
 
+    def answered(self) -> None:
+        """Note that a call went well, where the one before did not."""
+        if self.state.failing:
+            self.state.note_success(self.hook)
+
     def fail(self, error: BaseException) -> None:
         """Count and log what a call has raised; Ctrl-C is none of the plugin's errors."""
         if isinstance(error, KeyboardInterrupt):
             raise error
-        self.state.note_error(described(self.hook, error))
+        self.state.note_failure(self.hook, described(self.hook, error))
 
     def failed(self, error: BaseException) -> PluginError:
         """Count what a call has raised, and return what the caller is told."""
@@ -253,7 +264,8 @@ def _first(
             continue
         if is_answer(found):
             return found
-        one.state.note_error(f"{one.hook} answered with {type(found).__name__}, which is no answer")
+        junk = f"{one.hook} answered with {type(found).__name__}, which is no answer"
+        one.state.note_failure(one.hook, junk)
     return None
 
 

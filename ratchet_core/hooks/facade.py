@@ -7,6 +7,7 @@ run's life are in `calls`.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -150,14 +151,15 @@ class Hooks:
 
     def register_commands(self) -> list[tuple[str, click.Command]]:
         """Return the sub-commands that plugins offer, with the plugin's name."""
-        offered = self._register("ratchet_register_commands", None, object)
-        for state, items in offered:
-            state.provide(f"command {declared_name(item)}" for item in items)
-        return [(state.name, item) for state, items in offered for item in items]
+        offered = self._register("ratchet_register_commands", None, _loaded("click", "Command"))
+        owners = {id(item): state.name for state, items in offered for item in items}
+        table = self._by_name(offered, "command", declared_name)
+        return [(owners[id(item)], item) for item in table.values()]
 
     def register_blueprints(self, services_for: ServicesFor) -> list[tuple[str, Blueprint]]:
         """Return the routes that plugins offer, with the plugin's name."""
-        offered = self._register("ratchet_register_blueprints", services_for, object)
+        kind = _loaded("flask", "Blueprint")
+        offered = self._register("ratchet_register_blueprints", services_for, kind)
         return [(state.name, item) for state, items in offered for item in items]
 
     def quarantine(self, plugin: str, reason: str) -> None:
@@ -170,6 +172,7 @@ class Hooks:
         for state, offered in self._register(hook, None, object):
             for item in offered:
                 if not (isinstance(item, type) and issubclass(item, base)):
+                    state.quarantine(f"it offers {type(item).__name__}, which is no {noun}")
                     raise PluginError(f"plugin '{state.name}' offers no {noun}: {item!r}")
                 name = str(getattr(item, "name", ""))
                 if name in table:
@@ -214,11 +217,13 @@ class Hooks:
             if state.state != "active" or hook not in state.hooks:
                 continue
             try:
-                [schema] = self._call_one(state, hook, {})
+                schema = next(iter(self._call_one(state, hook, {})), None)
                 state.settings = with_defaults(schema, given, f"plugins.settings.{state.name}")
             except PluginError as error:
                 state.quarantine(error.message)
-            except Exception as error:  # noqa: BLE001 - a plugin's failure hurts that plugin alone
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - hurts that plugin alone, SystemExit too
                 state.quarantine(described(hook, error))
 
     def _register(
@@ -261,6 +266,12 @@ class Hooks:
 def _drawn(answers: list[Any]) -> list[Any]:
     """Draw the items out of generators, within the time of the call."""
     return [list(item) if isinstance(item, Iterator) else item for item in answers]
+
+
+def _loaded(module: str, name: str) -> Kind:
+    """Return a class of a library that workers do without: who offers one has imported it."""
+    kind: Kind = getattr(sys.modules.get(module), name, ())
+    return kind
 
 
 def _title(item: WorkflowDefinition | Path) -> str:

@@ -57,6 +57,8 @@ wrapper.
   work, and health is degraded. `plugins.strict` refuses the start instead.
 - An authenticator or a coordinator cannot be loaded: the start is refused, always.
 - A call of another hook raises, or answers junk: by the kind of hook, below; logged and counted.
+  The plugin is called again next time. Until a call goes well, for at most five minutes, the
+  failure is its reason, and health is degraded.
 - A call takes longer than `plugins.call_budget`: the plugin is skipped until that call has ended
   (it cannot be stopped), and called again then.
 - More than 50 threads run its code: it is quarantined.

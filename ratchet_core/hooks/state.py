@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 _LOG_EVERY_S: Final = 10.0
 #: Longest reason and error that is kept, in characters.
 _MAX_REASON: Final = 1000
+#: A failed call is told of in health until a later one succeeds, or until it is this old.
+_FAILING_S: Final = 300.0
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class PluginState:
     module: ModuleType | None = None  #: the loaded module
     running: set[Running] = field(default_factory=set, repr=False)  #: calls under way
     is_blocked: bool = False  #: quarantined only until the calls under way have ended
+    #: Hook to when, on `time.monotonic()`, and how its latest call failed.
+    failing: dict[str, tuple[float, str]] = field(default_factory=dict, repr=False)
     logged_at: float = field(default=float("-inf"), repr=False)  #: of the latest logged error
 
     def provide(self, what: Iterable[str]) -> None:
@@ -63,6 +67,21 @@ class PluginState:
         if now - self.logged_at >= _LOG_EVERY_S:
             self.logged_at = now
             _log.warning("plugin '%s': %s (error %d)", self.name, self.last_error, self.errors)
+
+    def note_failure(self, hook: str, what: str) -> None:
+        """Count and log a failed call of a hook that goes on being called."""
+        self.failing[hook] = (time.monotonic(), what[:_MAX_REASON])
+        self.note_error(what)
+
+    def note_success(self, hook: str) -> None:
+        """Forget that the call before failed."""
+        self.failing.pop(hook, None)
+
+    def failure(self) -> str:
+        """Return how the latest call of a hook failed; nothing where none does at present."""
+        since = time.monotonic() - _FAILING_S
+        recent = [found for found in tuple(self.failing.values()) if found[0] >= since]
+        return max(recent)[1] if recent else ""
 
     def block_if_overrun(self, budget_s: float, now: float) -> bool:
         """Quarantine the plugin while a call of it overruns its budget; tell whether one does.

@@ -25,7 +25,7 @@ from ratchet_core.store.runs import entry, write_journal
 
 #: Seconds between two looks.
 LOOK_S: Final = 1.0
-#: States that are not active are told again after so many looks, so that they stay alive.
+#: What is wrong with a plugin is told again after so many looks, so that it stays alive.
 _AGAIN: Final = 5
 
 _NOW: Final = Query("SELECT {now}")
@@ -89,7 +89,7 @@ class PluginReporter:
         changed = [
             row
             for row in rows
-            if self._told.get(row["plugin"]) != row or (again and row["state"] == "quarantined")
+            if self._told.get(row["plugin"]) != row or (again and _needs_telling(row))
         ]
         moved = [state for state in self._hooks.plugins if self._states[state.name] != state.state]
         if not changed:
@@ -126,7 +126,7 @@ class PluginReporter:
             "plugin": state.name[:255],
             "place": self._place[:255],
             "state": state.state,
-            "reason": state.reason,
+            "reason": state.reason or state.failure(),
             "calls": state.calls,
             "errors": state.errors,
             "overruns": state.overruns,
@@ -140,3 +140,7 @@ class PluginReporter:
             return entry("", None, EventName.PLUGIN_RECOVERED, at_us, data)
         reason = {"reason": state.reason}
         return entry("", None, EventName.PLUGIN_QUARANTINED, at_us, data | reason)
+
+
+def _needs_telling(row: dict[str, Any]) -> bool:
+    return bool(row["reason"]) and row["state"] != "disabled"

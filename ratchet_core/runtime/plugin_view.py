@@ -36,7 +36,7 @@ class PluginView:
     distribution: str  #: name of the installed package; path of a one-file plugin
     version: str  #: of the package
     state: str  #: active, disabled, quarantined; the worst one of all processes that live
-    reason: str  #: why it is not active
+    reason: str  #: why it is not active, or how the latest call of an active one failed
     hooks: tuple[str, ...]  #: that it implements
     provides: tuple[str, ...]  #: what it has registered in this process
     settings: tuple[str, ...]  #: keys that are configured; their values may be secret
@@ -73,6 +73,8 @@ def _view(state: PluginState, told: Sequence[PluginReport]) -> PluginView:
     shown, reason = state.state, state.reason
     if shown == "active" and places:
         shown, reason = "quarantined", f"{places[0].reason} ({places[0].place})"
+    elif shown == "active":
+        reason = _failure(state, told)
     failed = [item for item in told if item.last_error]
     return PluginView(
         name=state.name,
@@ -92,6 +94,12 @@ def _view(state: PluginState, told: Sequence[PluginReport]) -> PluginView:
         processes=len(told),
         places=places,
     )
+
+
+def _failure(state: PluginState, told: Sequence[PluginReport]) -> str:
+    """Return how the latest call of an active plugin failed, in any process that lives."""
+    failing = [item for item in told if item.is_alive and item.state == "active" and item.reason]
+    return f"{failing[-1].reason} ({failing[-1].place})" if failing else state.failure()
 
 
 class Plugins:
@@ -144,15 +152,17 @@ class Plugins:
         return plugin_views(self._hooks.plugins, told)
 
     def health(self) -> tuple[bool, str]:
-        """Return whether no plugin is quarantined in any process that lives, and which are."""
+        """Return whether all plugins work in all processes that live, and which do not."""
         try:
             views = self.views()
         except RatchetError:
             views = plugin_views(self._hooks.plugins, ())
-        broken = [view.name for view in views if view.state == "quarantined"]
-        if broken:
-            return False, f"quarantined: {', '.join(broken)}; see `ratchet plugins`"
-        return True, "ok"
+        named = {
+            "quarantined": [view.name for view in views if view.state == "quarantined"],
+            "failing": [view.name for view in views if view.state == "active" and view.reason],
+        }
+        told = [f"{what}: {', '.join(names)}" for what, names in named.items() if names]
+        return not told, f"{'; '.join(told)}; see `ratchet plugins`" if told else "ok"
 
 
 def offer_all(hooks: Hooks, services_for: Callable[[str], PluginServices]) -> None:

@@ -36,7 +36,11 @@ class PluginSchema(AnswerSchema):
         "The worst one of all processes that live.",
         metadata={"enum": list(_STATES)},
     )
-    reason = shown(fields.String, "Why it is not active, or null.", allow_none=True)
+    reason = shown(
+        fields.String,
+        "Why it is not active, or how the latest call of an active one failed; else null.",
+        allow_none=True,
+    )
     hooks = shown(fields.List, "Hooks that it implements.", fields.String())
     provides = shown(fields.List, "What it has registered.", fields.String())
     settings = shown(fields.List, "Keys of its settings; values are not shown.", fields.String())

@@ -11,6 +11,8 @@ import click
 from ratchet_core.cli.command.new import new
 from ratchet_core.cli.exit_code import ExitCode
 from ratchet_core.cli.invocation import Invocation, group, pass_invocation
+from ratchet_core.cli.lazy import LazyGroup
+from ratchet_core.cli.plugin_command import refuse_taken
 from ratchet_core.config import Settings
 from ratchet_core.errors import PluginError, Unavailable
 from ratchet_core.hooks import Hooks
@@ -131,15 +133,23 @@ def _offered(settings: Settings) -> Hooks:
         settings, plugins=dataclasses.replace(settings.plugins, strict=False)
     )
     runtime = Ratchet(lenient)
-    offer_all(runtime.hooks, runtime.services_for)
+    _offer(runtime)
     runtime.close()
     return runtime.hooks
+
+
+def _offer(runtime: Ratchet) -> None:
+    """Have every plugin register everything, and refuse commands that are named like ours."""
+    offer_all(runtime.hooks, runtime.services_for)
+    root = click.get_current_context().find_root().command
+    own = root.lazy if isinstance(root, LazyGroup) else ()
+    refuse_taken(runtime.hooks, runtime.hooks.register_commands(), own)
 
 
 def _views(invocation: Invocation) -> tuple[PluginView, ...]:
     settings = invocation.load().settings
     runtime = Ratchet(settings, invocation.environ)
-    offer_all(runtime.hooks, runtime.services_for)
+    _offer(runtime)
     path = runtime.database.path
     try:
         if path is not None and not Path(path).exists():

@@ -61,7 +61,7 @@ def test_they_stand_below_the_name_of_the_plugin_and_fail_in_our_words(tmp_path:
     ("line", "reason"),
     [
         ("blueprint.before_app_request(lambda: 1 / 0)", "touches requests or errors of all"),
-        ("blueprint = 5", "not a flask.Blueprint"),
+        ("blueprint = 5", "it returned int"),
     ],
 )
 def test_what_reaches_further_is_quarantined_and_the_rest_is_served(
