@@ -13,6 +13,8 @@ What is done at these instants does not live here.
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -180,7 +182,7 @@ def instants(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[tuple[date
     """
     try:
         if zone.key == "UTC":
-            for wall in CronSim(cron.fields, after.astimezone(UTC).replace(tzinfo=None)):
+            for wall in _walls(cron, after.astimezone(UTC).replace(tzinfo=None)):
                 yield wall.replace(tzinfo=UTC), wall
         elif cron.names_times:
             yield from _times_of_day(cron, zone, after.astimezone(UTC))
@@ -190,11 +192,24 @@ def instants(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[tuple[date
         return  # the calendar ends with the year 9999
 
 
+def _walls(cron: Cron, after: datetime) -> CronSim:
+    """Return an iterator over the wall clocks after `after` that the fields name."""
+    walls = copy.copy(_parsed(cron.fields))
+    walls.dt = after.replace(microsecond=0)
+    return walls
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(fields: str) -> CronSim:
+    """Return the iterator of fields, to be copied: reading them costs more than one step."""
+    return CronSim(fields, _ANY_TIME)
+
+
 def _times_of_day(
     cron: Cron, zone: ZoneInfo, after: datetime
 ) -> Iterator[tuple[datetime, datetime]]:
     last = after
-    for wall in CronSim(cron.fields, _wall(after, zone)):
+    for wall in _walls(cron, _wall(after, zone)):
         at = _instant(wall, zone)
         if at > last:
             last = at
@@ -205,7 +220,7 @@ def _rhythm(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[tuple[datet
     """Walk through stretches of one offset each; within one, wall clock and time go alike."""
     at = after.replace(microsecond=0)
     offset = _offset(at, zone)
-    walls = CronSim(cron.fields, (at + offset).replace(tzinfo=None))
+    walls = _walls(cron, (at + offset).replace(tzinfo=None))
     for wall in walls:
         found = wall.replace(tzinfo=UTC) - offset
         if found - at > _FAR:

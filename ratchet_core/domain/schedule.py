@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from itertools import islice, takewhile
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -196,15 +197,7 @@ class Timetable:
 
         The usual case, in one walk; None in place of the times where they are too many for it.
         """
-        times: list[datetime] = []
-        for at in self.after(since - _SECOND):
-            if at > now and at >= since:
-                return tuple(times), at
-            if at >= since:
-                times.append(at)
-            if len(times) > _WALKED:
-                return None, self.next_after(now)
-        return tuple(times), None
+        return _walk(self, since, now)
 
     def newest(self, since: datetime, until: datetime, count: int) -> tuple[datetime, ...]:
         """Return up to `count` of the newest fire times from `since` to `until`, oldest first.
@@ -219,6 +212,21 @@ class Timetable:
             if len(times) >= count or low == since:
                 return times[-count:] if count else ()
             window *= _WIDER
+
+
+@lru_cache(maxsize=512)  # many schedules fire at the same times
+def _walk(
+    table: Timetable, since: datetime, now: datetime
+) -> tuple[tuple[datetime, ...] | None, datetime | None]:
+    times: list[datetime] = []
+    for at in table.after(since - _SECOND):
+        if at > now and at >= since:
+            return tuple(times), at
+        if at >= since:
+            times.append(at)
+        if len(times) > _WALKED:
+            return None, table.next_after(now)
+    return tuple(times), None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -144,22 +144,14 @@ def trigger(core: Core, schedule_id: str, by: str) -> str:
 
     def work(tx: Tx) -> submit.PreparedRun:
         schedule = _locked(tx, schedule_id)
-        request = replace(request_of(schedule, None), principal=by, queue=queue)
+        request = replace(request_of(schedule_id, schedule.spec, None), principal=by, queue=queue)
         prepared = submit.prepare(core, tx, request, {})
-        insert_planned(tx, [prepared])
-        standing = schedule.standing
-        moved = stored.Moved(
-            id=schedule_id,
-            next_at=standing.next_at,
-            last_at=standing.last_at,
-            waiting=standing.waiting,
-            last_run_id=prepared.run_id,
-        )
-        stored.move(tx, [moved])
+        runs.insert_runs(tx, [prepared.run], prepared.steps, prepared.journal)
+        stored.note_run(tx, schedule_id, prepared.run_id)
         return prepared
 
     prepared = core.database.transact(work)
-    tell(core, [prepared])
+    tell(core, {prepared.queue: prepared.ready})
     return prepared.run_id
 
 
@@ -168,9 +160,8 @@ def _request_hash(spec: ScheduleSpec) -> str:
     return hashlib.sha256(orjson.dumps(spec, dict, orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def request_of(schedule: stored.StoredSchedule, at: datetime | None) -> SubmitRequest:
+def request_of(schedule_id: str, spec: ScheduleSpec, at: datetime | None) -> SubmitRequest:
     """Return the request that a fire time makes; without one, that of a trigger."""
-    spec = schedule.spec
     return SubmitRequest(
         namespace=spec.namespace,
         name=spec.workflow,
@@ -180,7 +171,7 @@ def request_of(schedule: stored.StoredSchedule, at: datetime | None) -> SubmitRe
         priority=spec.priority,
         origin=spec.metadata,
         output_destinations=spec.output_destinations,
-        schedule_id=schedule.id,
+        schedule_id=schedule_id,
         scheduled_for=at,
     )
 
@@ -194,29 +185,14 @@ def _chosen_queue(core: Core, schedule_id: str, by: str) -> str | None:
     if not core.calls.minds_submissions:
         return None
     schedule = core.database.transact(lambda tx: _locked(tx, schedule_id))
-    request = replace(request_of(schedule, None), principal=by)
+    request = replace(request_of(schedule_id, schedule.spec, None), principal=by)
     core.calls.before_submit(submission_of(request))
     return chosen_queue(core, request)
 
 
-def insert_planned(tx: Tx, prepared: Sequence[submit.PreparedRun]) -> None:
-    """Store planned runs."""
-    if prepared:
-        runs.insert_runs(
-            tx,
-            [item.run for item in prepared],
-            [row for item in prepared for row in item.steps],
-            [row for item in prepared for row in item.journal],
-        )
-
-
-def tell(core: Core, prepared: Sequence[submit.PreparedRun]) -> None:
-    """Ring for the steps of stored runs."""
-    ready: dict[str, int] = {}
-    for item in prepared:
-        ready[item.queue] = ready.get(item.queue, 0) + item.ready
-    if prepared:
-        core.notify()
+def tell(core: Core, ready: Mapping[str, int]) -> None:
+    """Tell of stored runs, and ring for their steps; queue to steps that are ready."""
+    core.notify()
     if any(ready.values()):
         core.ring(ready)
 

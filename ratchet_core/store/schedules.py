@@ -1,8 +1,6 @@
-"""Schedules in the database: the rows, the claim of those that are due, and what they led to.
+"""Schedules in the database: their rows, and how somebody changes them.
 
-A row is locked while its fire times are decided upon; with the unique index on
-(schedule_id, scheduled_for) of `runs` a fire time makes at most one run, however many schedulers
-look. What is due is decided by `domain.schedule`.
+What becomes of them when they are due is in `firing`.
 """
 
 from __future__ import annotations
@@ -18,55 +16,14 @@ from sqlalchemy import delete, insert, select, update
 from ratchet_core.domain.schedule import Catchup, Overlap, ScheduleSpec, Standing
 from ratchet_core.store.clock import known_datetime, now_us, to_datetime, to_us
 from ratchet_core.store.database import AnyRow, Tx
-from ratchet_core.store.driver import Bulk, Query, write
+from ratchet_core.store.driver import Query
 from ratchet_core.store.schema import schedules
 
 Row = dict[str, Any]
 
-#: Due ones first come first; another scheduler's are passed over.
-_DUE: Final = """
-    SELECT id FROM schedules WHERE next_at <= {now} ORDER BY next_at, id LIMIT :count
-"""
-#: Those whose runs wait, and whose earlier run has ended.
-_LIVE: Final = (
-    "EXISTS (SELECT 1 FROM runs WHERE runs.schedule_id = schedules.id AND completed_at IS NULL)"
-)
-_FREED: Final = f"""
-    SELECT id FROM schedules WHERE waiting IS NOT NULL AND NOT {_LIVE} ORDER BY id LIMIT :count
-"""  # noqa: S608 - constants only
-_CLAIM_DUE: Final = {
-    "sqlite": Query(_DUE),
-    "postgresql": Query(_DUE + " FOR UPDATE SKIP LOCKED"),
-}
-_CLAIM_FREED: Final = {
-    "sqlite": Query(_FREED),
-    "postgresql": Query(_FREED + " FOR UPDATE SKIP LOCKED"),
-}
 _LOCK: Final = Query("SELECT r.id FROM schedules r WHERE r.id = :id {lock}")
 _NOW: Final = Query("SELECT {now}")
-_LOOK: Final = Query(
-    f"""
-    SELECT (SELECT min(next_at) FROM schedules WHERE next_at IS NOT NULL) - {{now}},
-        EXISTS (SELECT 1 FROM schedules WHERE waiting IS NOT NULL AND NOT {_LIVE})
-    """  # noqa: S608
-)
-_LIVE_RUNS: Final = Query(
-    "SELECT schedule_id, id FROM runs WHERE schedule_id IN :ids[] AND completed_at IS NULL"
-)
-_FIRED_SINCE: Final = Query(
-    "SELECT schedule_id, scheduled_for FROM runs WHERE schedule_id IN :ids[] "
-    "AND scheduled_for >= :since"
-)
-_MOVE: Final = Bulk(
-    """
-    UPDATE schedules SET next_at = :next_at, last_at = :last_at, waiting = :waiting,
-        last_run_id = coalesce(:last_run_id, last_run_id), problem = :problem,
-        runs_made = runs_made + :made, runs_skipped = runs_skipped + :skipped
-    WHERE id = :id
-    """,
-    "id text, next_at bigint, last_at bigint, waiting text, last_run_id text, problem text, "
-    "made int, skipped int",
-)
+_NOTE_RUN: Final = Query("UPDATE schedules SET last_run_id = :run_id WHERE id = :id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,50 +39,10 @@ class StoredSchedule:
     is_deleted: bool  #: a tombstone
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """What became of a schedule whose fire times were decided upon."""
-
-    id: str  #: of the schedule
-    next_at: datetime | None  #: the fire time that is due next
-    last_at: datetime | None  #: the latest that was decided upon
-    waiting: tuple[datetime, ...] = ()  #: fire times whose runs wait
-    last_run_id: str | None = None  #: the newest run; None leaves the known one
-    problem: str | None = None  #: why no run was made
-    made: int = 0  #: runs made now
-    skipped: int = 0  #: fire times that make none
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """When something is to be done."""
-
-    due_in_us: int | None  #: until the earliest fire time, negative when it is past; None: none
-    has_freed: bool  #: a waiting run may be made now
-
-
 def now(tx: Tx) -> datetime:
     """Return the database's time."""
     [(at_us,)] = _NOW.rows(tx, {})
     return known_datetime(at_us)
-
-
-def look(tx: Tx) -> Outlook:
-    """Tell when the next fire time is due, by the database's clock."""
-    [(due_in_us, has_freed)] = _LOOK.rows(tx, {})
-    return Outlook(due_in_us, bool(has_freed))
-
-
-def claim_due(tx: Tx, count: int) -> list[StoredSchedule]:
-    """Lock up to `count` schedules that have something to do now, and return them."""
-    dialect = tx.dialect.name
-    ids = [row[0] for row in _CLAIM_DUE[dialect].rows(tx, {"count": count})]
-    if len(ids) < count:
-        left = count - len(ids)
-        freed = [row[0] for row in _CLAIM_FREED[dialect].rows(tx, {"count": left})]
-        ids += [item for item in freed if item not in set(ids)]
-    found = {row.id: row for row in tx.execute(select(schedules).where(schedules.c.id.in_(ids)))}
-    return [stored_schedule(found[item]) for item in ids]
 
 
 def lock(tx: Tx, schedule_id: str) -> StoredSchedule | None:
@@ -136,37 +53,9 @@ def lock(tx: Tx, schedule_id: str) -> StoredSchedule | None:
     return None if found is None or found.is_deleted else found
 
 
-def live_runs(tx: Tx, schedule_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Return the runs of schedules that have not come to their end, by schedule."""
-    found: dict[str, list[str]] = {}
-    if schedule_ids:
-        for schedule_id, run_id in _LIVE_RUNS.rows(tx, {"ids": list(schedule_ids)}):
-            found.setdefault(schedule_id, []).append(run_id)
-    return found
-
-
-def fired_since(tx: Tx, schedule_ids: Sequence[str], since: datetime) -> set[tuple[str, datetime]]:
-    """Return (schedule id, fire time) of the runs made for fire times since then."""
-    rows = _FIRED_SINCE.rows(tx, {"ids": list(schedule_ids), "since": to_us(since)})
-    return {(row[0], known_datetime(row[1])) for row in rows}
-
-
-def move(tx: Tx, moved: Sequence[Moved]) -> None:
-    """Store what became of locked schedules."""
-    write(tx, _MOVE, [_move_row(item) for item in moved])
-
-
-def _move_row(item: Moved) -> Row:
-    return {
-        "id": item.id,
-        "next_at": _optional_us(item.next_at),
-        "last_at": _optional_us(item.last_at),
-        "waiting": _times_text(item.waiting),
-        "last_run_id": item.last_run_id,
-        "problem": item.problem,
-        "made": item.made,
-        "skipped": item.skipped,
-    }
+def note_run(tx: Tx, schedule_id: str, run_id: str) -> None:
+    """Store which run a locked schedule has made last."""
+    _NOTE_RUN.write(tx, {"id": schedule_id, "run_id": run_id})
 
 
 def add(
@@ -221,7 +110,7 @@ def put(
             **_spec_values(spec),
             **declared,
             next_at=_optional_us(standing.next_at),
-            waiting=_times_text(standing.waiting),
+            waiting=times_text(standing.waiting),
             problem=None,
             updated_at=now_us(),
         )
@@ -323,7 +212,8 @@ def times_of(text: str | None) -> tuple[datetime, ...]:
     return () if text is None else tuple(known_datetime(at_us) for at_us in orjson.loads(text))
 
 
-def _times_text(times: Sequence[datetime]) -> str | None:
+def times_text(times: Sequence[datetime]) -> str | None:
+    """Return a list of times as it is stored; NULL where it is empty."""
     return orjson.dumps([to_us(at) for at in times]).decode() if times else None
 
 
