@@ -1,12 +1,16 @@
-"""What the tests of this plugin share: a cluster of their own."""
+"""A cluster for the tests of this plugin, and the way to their module of sites."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.kafka_broker import KafkaBroker
+
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture

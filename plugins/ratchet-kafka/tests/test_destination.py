@@ -81,7 +81,8 @@ def test_many_at_a_time_share_a_connection_and_all_arrive(
 
     def send(start: int) -> None:
         for number in range(start, start + 25):
-            outcomes.append(deliver({"topic": "many", "key": str(number)}, id=f"d{number}"))
+            sent = deliver({"topic": "many", "key": str(number)}, id=f"d{number}")
+            outcomes.append(sent)
 
     threads = [threading.Thread(target=send, args=[n * 25]) for n in range(4)]
     for thread in threads:
@@ -212,7 +213,7 @@ def test_files_that_are_not_there_are_not_tried_again(deliver: Deliver) -> None:
         ({"headers": {"a": 1}}, "headers.a: must be a text"),
         ({"client": {"sasl.pasword": "x"}}, "did you mean 'sasl.password'?"),
         ({"client": {"sasl.kerberos.kinit.cmd": "sh"}}, "sasl.kerberos.kinit.cmd: cannot be set"),
-        ({"client": {"plugin.library.paths": "x.so"}}, "plugin.library.paths: cannot be set"),
+        ({"client": {"ssl.engine.location": "x.so"}}, "ssl.engine.location: cannot be set"),
         ({"client": {"acks": 0}}, "client.acks: cannot be set here"),
         ({"client": {"security.protocol": "TLS"}}, "client.security.protocol: must be one of"),
         ({"client": {"linger.ms": -1}}, "client.linger.ms: must be an integer from 0"),
