@@ -46,6 +46,7 @@ class Link:
         self._loop = IOLoop()
         self._lock = threading.Lock()
         self._has_ended = False
+        self._is_shut = False  # by us: the reason is known
         self._connection: Any = None
         self._reason = "the connection was closed"
         self._thread = threading.Thread(target=self._serve, name="ratchet-rabbitmq", daemon=True)
@@ -66,11 +67,10 @@ class Link:
     def shut(self, reason: str) -> None:
         """Begin to close; on the link's thread."""
         self._reason = reason
-        if self._connection.is_open:
+        self._is_shut = True
+        if not (self._connection.is_closing or self._connection.is_closed):
             self._connection.close()
             self._loop.call_later(CLOSE_S, self._loop.stop)  # a broker that does not answer
-        elif not self._connection.is_closing:
-            self._loop.stop()
 
     def _serve(self) -> None:
         try:
@@ -92,13 +92,9 @@ class Link:
             self._on_lost(self._reason)
 
     def _gone(self, _connection: Any, error: BaseException) -> None:
-        if getattr(error, "reply_code", None) != _GOODBYE:
+        if not self._is_shut:
             self._reason = reason_of(error)
         self._loop.stop()
-
-
-#: The reply code of a connection that we have closed ourselves.
-_GOODBYE: Final = 200
 
 
 def reason_of(error: BaseException) -> str:
