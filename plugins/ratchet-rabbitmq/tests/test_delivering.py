@@ -147,7 +147,7 @@ ssl_options.fail_if_no_peer_cert = true
 def test_an_idle_connection_is_opened_again_after_its_loss(
     rabbit_server: RabbitServer, new_broker: Callable[[str], Broker]
 ) -> None:
-    options = {"url": rabbit_server.url, "queue": "q", "declare": "quorum"}
+    options = {"url": rabbit_server.url, "queue": "q", "declare": "classic"}
     destination = RabbitDestination()
 
     first = destination.deliver(view(options))

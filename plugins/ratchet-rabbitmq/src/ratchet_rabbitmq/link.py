@@ -65,7 +65,9 @@ class Link:
         self._thread.join(CLOSE_S)
 
     def shut(self, reason: str) -> None:
-        """Begin to close; on the link's thread."""
+        """Begin to close, for the first reason that is given; on the link's thread."""
+        if self._is_shut:
+            return
         self._reason = reason
         self._is_shut = True
         if not (self._connection.is_closing or self._connection.is_closed):

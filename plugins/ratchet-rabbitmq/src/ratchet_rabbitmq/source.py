@@ -55,6 +55,7 @@ _COPY_S: Final = 10.0
 #: Waits before another connection.
 _FIRST_REST_S: Final = 0.5
 _LONGEST_REST_S: Final = 30.0
+_LONGEST_REASON: Final = 1000
 #: A connection that lived so long was sound: its loss is no failure in a row.
 _STEADY_S: Final = 60.0
 
@@ -151,7 +152,7 @@ class RabbitSource(InputSource):
         done = []
         for incoming, answer in zip(arrived, answers, strict=True):
             if isinstance(answer, Exception):
-                self._put_aside(consumer, incoming, str(answer))
+                self._put_aside(consumer, incoming, _reason(answer))
             elif self.settings.ack == "result":
                 self._open[incoming.tag] = (answer, incoming)
             else:
@@ -185,7 +186,7 @@ class RabbitSource(InputSource):
         if self._aside is None:
             consumer.reject([incoming.tag])
             return
-        headers = {REASON: reason[:1000], "x-ratchet-queue": self._queue}
+        headers = {REASON: reason[:_LONGEST_REASON], "x-ratchet-queue": self._queue}
         self._copy(str(self._aside), incoming, headers, expires=False)
         consumer.acknowledge([incoming.tag])
 
@@ -206,6 +207,12 @@ class RabbitSource(InputSource):
             ),
             _COPY_S,
         )
+
+
+def _reason(refusal: Exception) -> str:
+    """Say why a message can never become a run, with the fields that are wrong."""
+    details: Mapping[str, Sequence[str]] = getattr(refusal, "details", {})
+    return "; ".join([str(refusal), *(f"{key}: {', '.join(why)}" for key, why in details.items())])
 
 
 def _rest_s(failures: int) -> float:
