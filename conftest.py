@@ -8,7 +8,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.servers", "ratchet_core.testing"]
+pytest_plugins = ["tests.servers", "tests.rabbitmq", "ratchet_core.testing"]
 
 
 def pytest_configure() -> None:

@@ -1,0 +1,8 @@
+"""The way to the module of ingesters."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
