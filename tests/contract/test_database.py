@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from ratchet_core.domain.workflow import single_step
+from ratchet_core.engine.work import Assignment
 from ratchet_core.store.database import Database, Tx
 from ratchet_core.store.write_lock import WriteLock
 from tests.contract.engine_house import House, failure, workflow
@@ -72,7 +73,7 @@ def test_the_end_of_a_run_is_synced_and_a_step_between_is_not(lite: House) -> No
     lite.submit("w")
     drain = lite.drain()
     first = drain.claim()
-    second = []
+    second: list[Assignment] = []
 
     assert syncs_of(lite, lambda: second.extend(drain.conclude(first).next)) == [NORMAL]
     assert syncs_of(lite, lambda: drain.conclude(second)) == [FULL]

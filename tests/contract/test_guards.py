@@ -42,7 +42,7 @@ def the_step(house: House, held: Assignment) -> tuple[str, int, str | None]:
     """Return state, token and holder of a step as they are stored."""
     with house.database.read() as tx:
         look = text("SELECT state, token, drain_id FROM steps WHERE id = :id")
-        return tuple(tx.execute(look, {"id": held.step_id}).one())  # type: ignore[return-value]
+        return tuple(tx.execute(look, {"id": held.step_id}).one())
 
 
 def end_row(held: Assignment, token: int) -> dict[str, Any]:

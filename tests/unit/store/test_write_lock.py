@@ -89,23 +89,30 @@ def test_another_process_waits_and_the_death_of_the_holder_frees_the_lock(path: 
     thread.join()
 
 
-def test_a_forked_child_does_not_keep_its_parents_lock(path: Path) -> None:
-    lock = WriteLock(path)
-    with lock.held(polite=False):
-        child = in_child(stay)
-    try:
-        free = threading.Event()
-        other = WriteLock(path)
+def test_a_forked_child_does_not_keep_the_lock_of_a_parent_that_dies(path: Path) -> None:
+    def work(say: Callable[[], object]) -> None:
+        os.setpgid(0, 0)
+        with WriteLock(path).held(polite=False):
+            in_child(stay)
+            say()
+            signal.pause()
 
-        def enter() -> None:
-            with other.held(polite=False):
-                free.set()
+    parent = in_child(work)
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    free = threading.Event()
 
-        threading.Thread(target=enter).start()
-        assert free.wait(5)
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    def enter() -> None:
+        with WriteLock(path).held(polite=False):
+            free.set()
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    is_free = free.wait(5)
+    os.killpg(parent, signal.SIGKILL)
+    thread.join(5)
+
+    assert is_free
 
 
 def test_a_forked_child_can_take_the_lock_that_a_thread_held_at_the_fork(path: Path) -> None:

@@ -22,7 +22,10 @@ def test_no_result_of_a_short_step_waits_for_a_whole_batch(bench: Bench) -> None
     assert max(bench.engine.counts("conclude")) < 5
 
 
-def test_no_transaction_holds_more_than_a_group(bench: Bench) -> None:
+def test_no_transaction_holds_more_than_a_group(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ratchet_core.worker.drain.GROUP_COMMIT_S", 60.0)
     bench.define_one("quick")
     bench.handlers.functions["quick"] = lambda _context: None
     bench.submit("quick", 600)

@@ -57,5 +57,8 @@ def test_the_lease_is_not_renewed_beyond_the_deadline(bench: Bench) -> None:
 def await_beats(bench: Bench, count: int) -> None:
     """Wait until the flusher has looked at its clock that often."""
     for _ in range(count):
-        before = bench.mark.last_beat
-        wait_for(lambda known=before: bench.mark.last_beat > known, "the flusher to look")
+        await_beat(bench, bench.mark.last_beat)
+
+
+def await_beat(bench: Bench, after: float) -> None:
+    wait_for(lambda: bench.mark.last_beat > after, "the flusher to look")
