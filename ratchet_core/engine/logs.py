@@ -6,15 +6,12 @@ They are not waited for on the disk: the commit of the end, which follows, takes
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
 
+from ratchet_core.domain.log import LogLine
 from ratchet_core.engine.core import Core
 from ratchet_core.engine.work import Logged
-from ratchet_core.store.logs import add_lines
-
-#: Lines of one transaction: it may hold SQLite's write lock for 5 ms.
-_BATCH: Final = 250
+from ratchet_core.store.logs import BATCH, AttemptRow, add_lines
 
 
 def store(core: Core, logged: Sequence[Logged], now_s: float) -> None:
@@ -25,29 +22,40 @@ def store(core: Core, logged: Sequence[Logged], now_s: float) -> None:
         logged: lines by attempt.
         now_s: on the clock by which the lines were written.
     """
-    rows = [row for item in logged for row in _rows(item, now_s)]
-    for start in range(0, len(rows), _BATCH):
-        work = functools.partial(add_lines, rows=rows[start : start + _BATCH])
+    for batch in _batches(logged, now_s, BATCH[core.database.dialect]):
+        work = functools.partial(add_lines, attempts=batch)
         core.database.transact(work, durable=False, polite=True, pipelined=True)
 
 
-def _rows(item: Logged, now_s: float) -> list[dict[str, Any]]:
+def _batches(logged: Sequence[Logged], now_s: float, size: int) -> Iterator[list[AttemptRow]]:
+    """Yield the lines in parts of at most `size`, in their order."""
+    batch: list[AttemptRow] = []
+    left = size
+    for item in logged:
+        start = 0
+        while start < len(item.lines):
+            lines = item.lines[start : start + left]
+            batch.append(_row(item, lines, now_s))
+            start += len(lines)
+            left -= len(lines)
+            if not left:
+                yield batch
+                batch, left = [], size
+    if batch:
+        yield batch
+
+
+def _row(item: Logged, lines: Sequence[LogLine], now_s: float) -> AttemptRow:
     assignment = item.assignment
-    common = {
+    return {
         "run_id": assignment.run_id,
         "attempt_id": item.attempt_id,
         "namespace": assignment.workflow.namespace,
         "name": assignment.workflow.name,
         "step": assignment.step.name,
         "attempt": assignment.attempt,
+        "levels": [line.level for line in lines],
+        "ages_us": [max(0, int((now_s - line.logged_s) * 1e6)) for line in lines],
+        "loggers": [line.logger for line in lines],
+        "messages": [line.message for line in lines],
     }
-    return [
-        {
-            **common,
-            "level": line.level,
-            "age_us": max(0, int((now_s - line.logged_s) * 1e6)),
-            "logger": line.logger,
-            "message": line.message,
-        }
-        for line in item.lines
-    ]

@@ -6,33 +6,89 @@ last number misses nothing: on PostgreSQL one transaction at a time writes lines
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypedDict
+
+import orjson
 
 from ratchet_core.store.database import Tx
-from ratchet_core.store.driver import Bulk, Query, Rows, write_all
+from ratchet_core.store.driver import Bulk, Query, write_all
 
 #: Key of the PostgreSQL advisory lock under which lines are written.
 _LOCK_KEY: Final = 0x52_4C_4F_47
 _ONE_AT_A_TIME: Final = Query(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})")
 #: The lock is not held while the disk is waited for.
 _NO_WAIT: Final = Query("SET LOCAL synchronous_commit = off")
-_ADD: Final = Bulk(
+_INSERT: Final = (
     "INSERT INTO log_lines (run_id, attempt_id, namespace, name, step, attempt, level, at, logger, "
-    "message) SELECT :run_id, :attempt_id, :namespace, :name, :step, :attempt, :level, "
+    "message) SELECT"
+)
+_ADD_LINES: Final = Bulk(
+    f"{_INSERT} :run_id, :attempt_id, :namespace, :name, :step, :attempt, :level, "  # noqa: S608
     "{now} - :age_us, :logger, :message WHERE EXISTS (SELECT 1 FROM runs WHERE id = :run_id)",
     "run_id text, attempt_id text, namespace text, name text, step text, attempt int, level int, "
     "age_us bigint, logger text, message text",
 )
+#: One row of JSON per attempt: half the work of one row per line, and near that of COPY.
+_ADD_ATTEMPTS: Final = Query(
+    f"""
+    {_INSERT} a.run_id, a.attempt_id, a.namespace, a.name, a.step, a.attempt, l.level,
+        {{now}} - l.age_us, l.logger, l.message
+    FROM ROWS FROM (json_to_recordset(:rows::json) AS (
+            run_id text, attempt_id text, namespace text, name text, step text, attempt int,
+            levels int[], ages_us bigint[], loggers text[], messages text[]
+        )) WITH ORDINALITY AS a(
+            run_id, attempt_id, namespace, name, step, attempt, levels, ages_us, loggers, messages,
+            place
+        ) CROSS JOIN LATERAL unnest(a.levels, a.ages_us, a.loggers, a.messages)
+        WITH ORDINALITY AS l(level, age_us, logger, message, place)
+    WHERE EXISTS (SELECT 1 FROM runs WHERE runs.id = a.run_id)
+    ORDER BY a.place, l.place
+    """  # noqa: S608
+)
+#: Lines of one transaction: it may hold SQLite's write lock for 5 ms.
+BATCH: Final[Mapping[str, int]] = {"sqlite": 250, "postgresql": 2_000}
 
 
-def add_lines(tx: Tx, rows: Rows) -> None:
+class AttemptRow(TypedDict):
+    """Lines of one attempt, as columns."""
+
+    run_id: str
+    attempt_id: str
+    namespace: str
+    name: str
+    step: str
+    attempt: int  #: its number
+    levels: list[int]  #: as Python numbers them
+    ages_us: list[int]  #: microseconds since each line was written
+    loggers: list[str | None]
+    messages: list[str]
+
+
+def add_lines(tx: Tx, attempts: Sequence[AttemptRow]) -> None:
     """Store lines, but for those of runs that are gone.
 
     Args:
         tx: a write transaction, best pipelined, for lines alone.
-        rows: columns of `log_lines`, but `age_us` (microseconds since it was written) for `at`.
+        attempts: at most BATCH lines.
     """
     if tx.dialect.name == "postgresql":
         _NO_WAIT.send(tx, {})
         _ONE_AT_A_TIME.send(tx, {})
-    write_all(tx, [(_ADD, rows)])
+        _ADD_ATTEMPTS.send(tx, {"rows": orjson.dumps(attempts).decode()})
+    else:
+        write_all(tx, [(_ADD_LINES, [row for item in attempts for row in _lines(item)])])
+
+
+def _lines(item: AttemptRow) -> Iterator[dict[str, Any]]:
+    common = {key: item[key] for key in ("run_id", "attempt_id", "namespace", "name", "step")}
+    columns = zip(item["levels"], item["ages_us"], item["loggers"], item["messages"], strict=True)
+    for level, age_us, logger, message in columns:
+        yield {
+            **common,
+            "attempt": item["attempt"],
+            "level": level,
+            "age_us": age_us,
+            "logger": logger,
+            "message": message,
+        }
