@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import Api
+from tests.acceptance.locked import Locked
 from tests.acceptance.programs import npm_install, run_node, run_python, tool
 from tests.servers import missing
 
@@ -268,22 +269,81 @@ except TransportQueryError as error:
     assert "JOB_NOT_FOUND" in error
 
 
-def test_ratchet_059_the_older_client_is_served_too(stack: str, tmp_path: Path) -> None:
+def test_ratchet_059_the_older_client_follows_a_job_to_its_end(
+    api: Api, stack: str, gate: Path, tmp_path: Path
+) -> None:
     npm_install(tmp_path, "graphql@15", "subscriptions-transport-ws@0.11", "ws@7")
+    job = api.execute("gated", {"gate": str(gate)})
     program = f"""
         const {{ SubscriptionClient }} = require('subscriptions-transport-ws');
+        const fs = require('fs');
         const client = new SubscriptionClient(
           {json.dumps(stack.replace("http", "ws") + "/graphql")}, {{}}, require('ws'));
-        const seen = await new Promise((resolve, reject) => client.request(
-          {{ query: 'subscription {{ runEvents(after: "0") {{ cursor name }} }}' }}
-        ).subscribe({{ next: resolve, error: reject }}));
+        const follow = (query, next) => new Promise((resolve, reject) => client.request(
+          {{ query }}).subscribe({{ next, error: reject, complete: resolve }}));
+        const seen = [];
+        await follow({json.dumps(SUBSCRIBE % job["id"])}, (message) => {{
+          seen.push(message.data.jobUpdates);
+          if (seen.length === 1) fs.writeFileSync({json.dumps(str(gate))}, '');
+        }});
+        const refused = await follow(
+          {json.dumps(SUBSCRIBE % "01980000-0000-7000-8000-000000000000")}, () => {{}}
+        ).then(() => null, (error) => JSON.stringify(error));
         client.close();
-        console.log(JSON.stringify(seen.data.runEvents));
+        console.log(JSON.stringify([seen, refused]));
     """
 
-    event = json.loads(run_node(program, tmp_path))
+    updates, refused = json.loads(run_node(program, tmp_path))
 
-    assert int(event["cursor"]) > 0
+    check_updates(updates, job["id"])
+    assert refused is not None
+
+
+def test_ratchet_059_a_client_goes_on_by_its_cursor_after_the_socket_broke(
+    api: Api, stack: str, gate: Path, node_clients: Path
+) -> None:
+    job = api.execute("gated", {"gate": str(gate)})
+    query = """subscription($job: ID!, $after: String) {
+      jobUpdates(jobId: $job, after: $after) { cursor status progress result }
+    }"""
+    program = f"""
+        const {{ createClient }} = require('graphql-ws');
+        const fs = require('fs');
+        let socket, opened = 0;
+        const client = createClient({{
+          url: {json.dumps(stack.replace("http", "ws") + "/graphql")},
+          webSocketImpl: require('ws'),
+          on: {{ opened: (made) => {{ socket = made; opened += 1; }} }},
+          retryAttempts: 5, retryWait: async () => {{}}, shouldRetry: () => true,
+        }});
+        const seen = [];
+        const variables = {{ job: {json.dumps(job["id"])}, after: '0' }};
+        await new Promise((resolve, reject) => client.subscribe(
+          {{ query: {json.dumps(query)}, variables }},
+          {{
+            next: (message) => {{
+              const update = message.data.jobUpdates;
+              seen.push(update);
+              variables.after = update.cursor;
+              if (seen.length <= 2) socket.terminate();
+              if (seen.length === 2) fs.writeFileSync({json.dumps(str(gate))}, '');
+            }},
+            error: reject,
+            complete: resolve,
+          }}));
+        const whole = [];
+        await new Promise((resolve, reject) => client.subscribe(
+          {{ query: {json.dumps(query)}, variables: {{ ...variables, after: '0' }} }},
+          {{ next: (one) => whole.push(one.data.jobUpdates), error: reject, complete: resolve }}));
+        await client.dispose();
+        console.log(JSON.stringify({{ seen, whole, opened }}));
+    """
+
+    told = json.loads(run_node(program, node_clients))
+
+    assert told["opened"] >= 3
+    assert told["seen"] == told["whole"]
+    assert told["seen"][-1]["result"] == {"opened": True}
 
 
 def test_ratchet_060_the_playground_runs_the_seeds_operations_in_a_browser(
@@ -342,6 +402,65 @@ await shown.getByText('"opened"').first().waitFor();
 const after = await shown.innerText();
 await browser.close();
 console.log(JSON.stringify({{ tasks, execute, before, after, foreign, problems }}));
+"""
+
+
+def test_ratchet_060_the_playground_sends_the_token_over_http_and_websocket(
+    locked: Locked, admin: str, gate: Path, tmp_path: Path
+) -> None:
+    browser = shutil.which("chromium-browser") or tool("chromium")
+    npm_install(tmp_path, "playwright-core@1")
+    made = locked.call(
+        "POST", "/api/v1/tasks/gated/execute", admin, json={"input": {"gate": str(gate)}}
+    )
+    follow = SUBSCRIBE % made.json()["job"]["id"]
+    program = WITH_TOKEN.format(
+        browser=json.dumps(browser),
+        base=json.dumps(locked.base),
+        gate=json.dumps(str(gate)),
+        token=json.dumps(admin),
+        tasks=json.dumps(TASKS.replace("limit: 10", "limit: 2")),
+        follow=json.dumps(follow),
+    )
+
+    seen = json.loads(run_node(program, tmp_path))
+
+    assert "AUTHENTICATION_FAILED" in seen["without"]
+    assert '"total"' in seen["tasks"]
+    assert '"opened": true' in seen["after"]
+    assert seen["foreign"] == []
+    assert seen["stored"] == 0
+
+
+#: Runs the seed's query without a token, then with one, and follows a job with it.
+WITH_TOKEN = """
+const {{ chromium }} = require('playwright-core');
+const fs = require('fs');
+const base = {base};
+const browser = await chromium.launch({{ executablePath: {browser}, args: ['--no-sandbox'] }});
+const page = await browser.newPage({{ viewport: {{ width: 1400, height: 2000 }} }});
+const foreign = [];
+page.on('request', (request) => {{
+  const url = request.url();
+  if (!url.startsWith(base) && !url.startsWith('data:')) foreign.push(url);
+}});
+const shown = page.locator('.result-window');
+async function run(query, token, sign) {{
+  await page.goto(base + '/graphql/playground?query=' + encodeURIComponent(query));
+  if (token) await page.locator('#token').fill(token);
+  await page.locator('.graphiql-execute-button').click();
+  await shown.getByText(sign).first().waitFor();
+  return shown.innerText();
+}}
+const without = await run({tasks}, '', 'AUTHENTICATION_FAILED');
+const tasks = await run({tasks}, {token}, '"total"');
+await run({follow}, {token}, '"running"');
+fs.writeFileSync({gate}, '');
+await shown.getByText('"opened"').first().waitFor();
+const after = await shown.innerText();
+const stored = await page.evaluate(() => window.localStorage.length + document.cookie.length);
+await browser.close();
+console.log(JSON.stringify({{ without, tasks, after, foreign, stored }}));
 """
 
 

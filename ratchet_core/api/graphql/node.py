@@ -73,7 +73,12 @@ def resolve_field(source: Any, info: Any, **_arguments: Any) -> Any:
 
     A mapping may hold a function in place of a value that not everybody asks for.
     """
+    return value_of(source, info.field_name)
+
+
+def value_of(source: Any, name: str) -> Any:
+    """Return a value of a node or of a mapping by its name; None where there is none."""
     if isinstance(source, Node):
-        return source.field(info.field_name)
-    value = source.get(info.field_name) if isinstance(source, Mapping) else None
+        return source.field(name)
+    value = source.get(name) if isinstance(source, Mapping) else None
     return value() if callable(value) else value

@@ -30,6 +30,7 @@ from graphql.execution.collect_fields import collect_fields
 from graphql.execution.values import get_argument_values
 
 from ratchet_core.api.graphql import problem
+from ratchet_core.api.graphql.execution import execution_of
 from ratchet_core.api.graphql.feed import Follower
 from ratchet_core.api.graphql.measure import measure
 from ratchet_core.api.graphql.node import resolve_field
@@ -103,6 +104,7 @@ class Operations:
 
     def __init__(self, schema: GraphQLSchema, graphql: GraphqlSettings, sources: Sources) -> None:
         self._schema = schema
+        self._execution = execution_of(schema)
         self._graphql = graphql
         self._sources = sources
         self._rules = [
@@ -144,6 +146,7 @@ class Operations:
             variable_values=dict(operation.request.variables),
             operation_name=operation.request.operation_name,
             field_resolver=resolve_field,
+            execution_context_class=self._execution,
         )
         assert isinstance(result, ExecutionResult)  # noqa: S101 - no resolver is asynchronous
         answer: dict[str, Any] = {"data": result.data}

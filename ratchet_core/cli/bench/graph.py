@@ -177,7 +177,8 @@ def _delays(site: Site, address: Address) -> Iterator[float]:
         query = 'subscription { runEvents(names: ["run.created"]) { job_id } }'
         message = {"id": "1", "type": "subscribe", "payload": {"query": query}}
         client.send(orjson.dumps(message).decode())
-        time.sleep(1.0)  # until it is taken up; what comes later comes to be measured
+        client.send('{"type": "ping"}')
+        _hear(client)  # the subscription has begun
         for _ in range(site.plan.subscriber):
             time.sleep(site.plan.gap_s)
             run_id = site.submit(NOOP)

@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.integration.graphql.conftest import Site
+from tests.waiting import wait_for
 
 SUBSCRIBERS = 500
 SLOW_READERS = 20
@@ -58,6 +59,11 @@ async def events_until(client: ClientConnection, job_id: str) -> list[dict[str, 
             return seen
 
 
+def none_reads(clients: list[ClientConnection]) -> bool:
+    """Tell whether none of the clients takes anything from its socket any more."""
+    return not any(client.transport.is_reading() for client in clients)
+
+
 def memory_of(site: Site) -> int:
     """Return the bytes that the processes of the API server hold."""
     root = psutil.Process(site.server.pid)
@@ -81,8 +87,11 @@ async def crowd(site: Site, after: str) -> tuple[list[list[dict[str, Any]]], lis
                 *(subscribe(site, QUICK % after) for _ in range(SUBSCRIBERS))
             )
             clients += quick
+            slow = clients[:SLOW_READERS]
+            await asyncio.to_thread(wait_for, lambda: none_reads(slow), "slow readers to stall")
             jobs = [await asyncio.to_thread(site.execute, "echo", {"n": n}) for n in range(JOBS)]
             heard = await asyncio.gather(*(events_until(client, jobs[-1]) for client in quick))
+            assert none_reads(slow)
             return heard, jobs, before, memory_of(site)
     finally:
         for client in clients:
