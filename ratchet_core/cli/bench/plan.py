@@ -32,6 +32,9 @@ class Plan:
     subscriber: int  #: events whose way to a subscriber is timed
     talking: int  #: runs per repetition whose step logs
     pruned: int  #: finished runs that are pruned
+    listed: int  #: finished runs that lists are asked for
+    listing: int  #: calls of each list
+    crowd: int  #: calls over 64 connections, reads and submissions each
     schedules: int  #: enabled schedules that one scheduler fires
     firing_s: int  #: seconds for which they fire, spread over a minute
     idle_s: float  #: seconds for which an idle system is watched
@@ -65,6 +68,9 @@ QUICK: Final = Plan(
     submits=400,
     talking=200,
     pruned=20_000,
+    listed=100_000,
+    listing=100,
+    crowd=2_000,
     schedules=2_000,
     firing_s=20,
     idle_s=10.0,
@@ -98,6 +104,9 @@ FULL: Final = Plan(
     submits=3_000,
     talking=1_000,
     pruned=1_000_000,
+    listed=1_000_000,
+    listing=300,
+    crowd=20_000,
     schedules=10_000,
     firing_s=600,
     idle_s=60.0,
@@ -132,6 +141,9 @@ TINY: Final = Plan(
     submits=5,
     talking=4,
     pruned=300,
+    listed=300,
+    listing=3,
+    crowd=64,
     schedules=60,
     firing_s=2,
     idle_s=0.5,

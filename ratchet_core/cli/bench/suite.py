@@ -13,11 +13,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from ratchet_core.cli.bench.crowd import crowd, crowd_peers
 from ratchet_core.cli.bench.figure import POSTGRESQL, SQLITE, Figure, unmeasured
 from ratchet_core.cli.bench.firing import firing
 from ratchet_core.cli.bench.graph import graphql, graphql_peers
 from ratchet_core.cli.bench.idle import idle
 from ratchet_core.cli.bench.latency import latency
+from ratchet_core.cli.bench.listing import lists
 from ratchet_core.cli.bench.load import load
 from ratchet_core.cli.bench.memory import worker_memory
 from ratchet_core.cli.bench.over_http import over_http
@@ -44,6 +46,7 @@ ROWS: Final[Mapping[str, _Row]] = MappingProxyType(
         "fan-out": fan_out,
         "single": single,
         "http": over_http,
+        "crowd": crowd,
         "graphql": graphql,
         "memory": worker_memory,
         "load": load,
@@ -51,6 +54,7 @@ ROWS: Final[Mapping[str, _Row]] = MappingProxyType(
         "schedules": firing,
         "idle": idle,
         "prune": pruning,
+        "lists": lists,
     }
 )
 PEERS: Final = "peers"
@@ -148,11 +152,18 @@ class Suite:
                 if name in self._wish.groups:
                     self._tell(f"{name} on {database}")
                     yield from _guarded(name, row, site, bounds)
-                if name == "graphql" and name in self._wish.groups:
-                    yield from _guarded(name, self._graphql_peers, site, bounds)
+                others = self._others.get(name)
+                if others is not None and name in self._wish.groups:
+                    yield from _guarded(name, others, site, bounds)
 
-    def _graphql_peers(self, site: Site, _bounds: Bounds) -> Iterator[Figure]:
-        return graphql_peers(self._wish.peers, site)
+    @property
+    def _others(self) -> Mapping[str, _Row]:
+        """What answers the same beside Ratchet, by the group of rows."""
+        found = self._wish.peers
+        return {
+            "graphql": lambda site, _: graphql_peers(found, site),
+            "crowd": lambda site, _: crowd_peers(found, site),
+        }
 
 
 def _guarded(name: str, row: _Row, site: Site, bounds: Bounds) -> Iterator[Figure]:

@@ -23,7 +23,6 @@ from ratchet_core.registry.found import DefinitionProblem
 from ratchet_core.runtime import Ratchet
 
 _STYLES: Final = {Weight.MAJOR: "red", Weight.MINOR: "yellow"}
-_BOTH: Final = 2
 
 #: Versions of one workflow by their text.
 _Versions = dict[str, WorkflowDefinition]
@@ -32,7 +31,8 @@ _Lookup = Callable[[str, str], _Versions]
 
 
 @command("compat")
-@click.argument("versions", nargs=-1, metavar="[OLD NEW]")
+@click.argument("old", required=False)
+@click.argument("new", required=False)
 @click.option(
     "--path",
     "paths",
@@ -43,7 +43,12 @@ _Lookup = Callable[[str, str], _Versions]
 @click.option("--files-only", is_flag=True, help="Look at no database.")
 @pass_invocation
 def compat(
-    invocation: Invocation, versions: tuple[str, ...], paths: tuple[Path, ...], *, files_only: bool
+    invocation: Invocation,
+    old: str | None,
+    new: str | None,
+    paths: tuple[Path, ...],
+    *,
+    files_only: bool,
 ) -> ExitCode:
     """Compare a new version of a workflow with an older one; exit code 1 where it breaks a promise.
 
@@ -52,7 +57,8 @@ def compat(
     its number is raised as semantic versions ask for what has changed: major where callers may
     be refused or read something else, minor where they can do more, patch otherwise.
     """
-    if len(versions) not in {0, _BOTH}:
+    versions = [text for text in (old, new) if text is not None]
+    if len(versions) == 1:
         raise click.UsageError("name OLD and NEW, or neither")
     settings = invocation.load().settings
     chosen = paths or settings.registry.directories

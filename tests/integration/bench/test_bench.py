@@ -46,6 +46,14 @@ PARTS = {
         f"commit to GraphQL subscriber, idle, after gaps of {TINY.gap_s:g} s, p50",
         f"commit to GraphQL subscriber, idle, after gaps of {TINY.gap_s:g} s, p99",
     },
+    ("crowd", "lists"): {
+        "reads, 64 connections",
+        "submissions, 64 connections, p99",
+        "100 handler reads at once that succeed (seed 002)",
+        f"jobs, page 1, {TINY.listed} runs stored, p99",
+        f"executions by task_id and status, {TINY.listed} runs stored, p99",
+        f"tasker tasks by namespace and status, {TINY.listed} runs stored, p99",
+    },
     ("load",): {"submit while 2 drains run flat out, p99"},
     ("logs", "prune"): {
         f"log lines stored per worker, {LINES} a step",
