@@ -100,16 +100,16 @@ def test_ratchet_082_a_message_of_a_queue_is_processed_and_acknowledged(place: P
     # one at a time: the second is taken once the first is acknowledged
     order, text = place.ended(before), place.ended(before + 1)
 
-    assert order["output"]["ack"] is True
-    assert order["output"]["result"] == {
+    assert order["result"]["ack"] is True
+    assert order["result"]["result"] == {
         "kind": "order",
         "order_id": 5,
         "items": 2,
         "total": 30.07,
     }
-    at = order["output"]["processed_at"]
+    at = order["result"]["processed_at"]
     assert dt.datetime.fromisoformat(at).tzinfo is not None
-    assert text["output"]["result"] == {"kind": "text", "characters": 9, "words": 2}
+    assert text["result"]["result"] == {"kind": "text", "characters": 9, "words": 2}
     wait_for(lambda: place.broker.count(place.totals) == 2, "both results on their queue")
     taken = place.broker.take(place.totals)
     assert taken is not None
@@ -126,7 +126,7 @@ def test_ratchet_084_a_message_that_is_no_json_fails_its_job_and_is_put_aside(
     job = place.ended(before)
 
     assert job["status"] == "failed"
-    assert "SyntaxError" in str(job["error"])
+    assert "SyntaxError" in str(job["error_details"])
     wait_for(lambda: place.broker.count(place.aside) == 1, "the message to be put aside")
     taken = place.broker.take(place.aside)
     assert taken is not None

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from ingesting import Site
 
 from ratchet_rabbitmq import RabbitSource
 from tests.rabbitmq import Broker
-from tests.waiting import wait_for
+from tests.waiting import wait_for as wait_briefly
+
+# Each starts processes, and a machine that is busy with other tests starts them slowly.
+pytestmark = pytest.mark.timeout(180)
+wait_for = partial(wait_briefly, timeout_s=60.0)
 
 #: Makes a site, of options of its source and of other keys of it.
 Make = Callable[..., Site]
@@ -32,7 +37,6 @@ def make_site(tmp_path: Path, rabbit_url: str) -> Iterator[Make]:
         yield make
 
 
-@pytest.mark.timeout(120)
 def test_each_message_makes_one_run_though_its_ingester_is_killed(
     make_site: Make, broker: Broker
 ) -> None:
@@ -134,7 +138,6 @@ def test_without_a_queue_for_it_the_broker_decides_what_becomes_of_the_rejected(
     assert properties.headers["x-death"][0]["reason"] == "rejected"
 
 
-@pytest.mark.timeout(120)
 def test_with_results_a_message_waits_for_its_run_and_comes_again(
     make_site: Make, broker: Broker
 ) -> None:
@@ -148,7 +151,8 @@ def test_with_results_a_message_waits_for_its_run_and_comes_again(
         assert broker.count(queue) == 1  # the first is not acknowledged: the second has to wait
         with site.worker():
             wait_for(
-                lambda: broker.count(aside) == 1, "the refused one to be put aside", timeout_s=60
+                lambda: broker.count(aside) == 1,
+                "the refused one to be put aside",
             )
 
     assert broker.count(queue) == 0
@@ -159,7 +163,6 @@ def test_with_results_a_message_waits_for_its_run_and_comes_again(
     assert properties.headers["x-ratchet-requeued"] == 2
 
 
-@pytest.mark.timeout(150)
 def test_with_results_no_message_is_lost_when_the_ingester_is_killed(
     make_site: Make, broker: Broker
 ) -> None:
@@ -168,13 +171,13 @@ def test_with_results_no_message_is_lost_when_the_ingester_is_killed(
     broker.send_numbered(queue, range(20))
     with site.worker():
         with site.ingester("one.log") as first:
-            wait_for(lambda: site.count() >= 5, "some runs", timeout_s=60)
+            wait_for(lambda: site.count() >= 5, "some runs")
             first.process.kill()
             first.process.wait()
         broker.send(queue, b"21", message_id="last")
         with site.ingester("two.log"):
             # it is taken only after all others have been acknowledged
-            wait_for(lambda: site.count() == 21, "the last run", timeout_s=60)
+            wait_for(lambda: site.count() == 21, "the last run")
 
     messages = [given["message"] for given in site.inputs()]
     assert sorted(messages) == sorted(["21", *(f'{{"n":{number}}}' for number in range(20))])
@@ -204,7 +207,6 @@ def test_a_queue_is_made_where_it_is_not_there(make_site: Make, broker: Broker, 
         wait_for(lambda: broker.count(aside) == 1, "the message to be put aside")
 
 
-@pytest.mark.timeout(150)
 def test_heartbeats_go_on_while_messages_wait_for_workers(make_site: Make, broker: Broker) -> None:
     queue = broker.queue()
     site = make_site({"queue": queue, "heartbeat_seconds": 1, "prefetch": 30})
@@ -220,7 +222,7 @@ def test_heartbeats_go_on_while_messages_wait_for_workers(make_site: Make, broke
         assert broker.count(queue) == 1  # as many as it may have are still with the ingester
         assert site.count() == 30
         with site.worker():
-            wait_for(lambda: site.count() == 61, "the other runs", timeout_s=60)
+            wait_for(lambda: site.count() == 61, "the other runs")
 
     assert broker.count(queue) == 0
 

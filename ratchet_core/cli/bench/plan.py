@@ -38,6 +38,7 @@ class Plan:
     schedules: int  #: enabled schedules that one scheduler fires
     firing_s: int  #: seconds for which they fire, spread over a minute
     idle_s: float  #: seconds for which an idle system is watched
+    messages: int  #: on a queue of RabbitMQ that is emptied
     raw: int  #: commits and round trips of the raw rows
     peer_runs: int  #: no-op runs per repetition of a peer
     slow_peer_runs: int  #: the same for peers of few hundred a second
@@ -75,6 +76,7 @@ QUICK: Final = Plan(
     firing_s=20,
     idle_s=10.0,
     subscriber=100,
+    messages=5_000,
     raw=300,
     peer_runs=1_000,
     slow_peer_runs=120,
@@ -111,6 +113,7 @@ FULL: Final = Plan(
     firing_s=600,
     idle_s=60.0,
     subscriber=1_000,
+    messages=50_000,
     raw=2_000,
     peer_runs=5_000,
     slow_peer_runs=600,
@@ -148,6 +151,7 @@ TINY: Final = Plan(
     firing_s=2,
     idle_s=0.5,
     subscriber=3,
+    messages=2_000,
     raw=5,
     peer_runs=20,
     slow_peer_runs=20,

@@ -194,9 +194,15 @@ class Site:
         """Count the runs of a workflow that are completed."""
         return self._count((RunState.COMPLETED,), name)
 
-    def _count(self, states: Sequence[RunState], name: str | None) -> int:
+    def runs(self, name: str) -> int:
+        """Count the runs of a workflow."""
+        return self._count(None, name)
+
+    def _count(self, states: Sequence[RunState] | None, name: str | None) -> int:
         query = RunQuery(
-            states=tuple(states), namespace=None if name is None else NAMESPACE, name=name
+            states=None if states is None else tuple(states),
+            namespace=None if name is None else NAMESPACE,
+            name=name,
         )
         return self.runtime.reads.runs(query, Window(limit=1)).total
 

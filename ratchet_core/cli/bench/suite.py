@@ -22,6 +22,7 @@ from ratchet_core.cli.bench.latency import latency
 from ratchet_core.cli.bench.listing import lists
 from ratchet_core.cli.bench.load import load
 from ratchet_core.cli.bench.memory import worker_memory
+from ratchet_core.cli.bench.messages import rabbitmq
 from ratchet_core.cli.bench.over_http import over_http
 from ratchet_core.cli.bench.peer import Peers, peers
 from ratchet_core.cli.bench.plan import LONG_SPACED, Plan
@@ -58,6 +59,8 @@ ROWS: Final[Mapping[str, _Row]] = MappingProxyType(
     }
 )
 PEERS: Final = "peers"
+#: Comes last: it leaves runs that nobody works off.
+RABBITMQ: Final = "rabbitmq"
 DATABASES: Final = ("sqlite", "postgresql")
 
 
@@ -66,7 +69,7 @@ class Wish:
     """What is to be measured."""
 
     plan: Plan  #: sizes
-    groups: frozenset[str]  #: of ROWS, and PEERS
+    groups: frozenset[str]  #: of ROWS, RABBITMQ and PEERS
     databases: frozenset[str]  #: of DATABASES
     peers: Peers  #: where the others are
     long: bool = False  #: gaps of 30 s too
@@ -101,7 +104,7 @@ class Suite:
         with postgres_server(self._environ) as postgres:
             if isinstance(postgres, PostgresServer):
                 self.about.append(postgres.about)
-            if self._wish.groups & set(ROWS):
+            if self._wish.groups & {*ROWS, RABBITMQ}:
                 yield from self._ratchet(postgres)
             if PEERS in self._wish.groups:
                 self._tell("the peers, one after the other")
@@ -155,6 +158,12 @@ class Suite:
                 others = self._others.get(name)
                 if others is not None and name in self._wish.groups:
                     yield from _guarded(name, others, site, bounds)
+            if RABBITMQ in self._wish.groups:
+                self._tell(f"{RABBITMQ} on {database}")
+                yield from _guarded(RABBITMQ, self._rabbitmq, site, bounds)
+
+    def _rabbitmq(self, site: Site, _bounds: Bounds) -> Iterator[Figure]:
+        return rabbitmq(self._wish.peers, site, self._environ)
 
     @property
     def _others(self) -> Mapping[str, _Row]:

@@ -124,6 +124,18 @@ def test_every_row_runs_on_sqlite_and_leaves_a_file_and_no_process(
     assert _left_behind(tmp_path) == []
 
 
+@pytest.mark.timeout(150)
+@pytest.mark.skipif(not PEERS.exists(), reason="the script is part of the source tree")
+def test_messages_of_rabbitmq_are_counted(tmp_path: Path, rabbit_url: str) -> None:
+    options = ["--database=sqlite", "--only=rabbitmq", f"--peers={PEERS}"]
+
+    document = _bench(tmp_path, *options, RATCHET_BENCH_RABBITMQ_URL=rabbit_url)
+
+    [row] = [figure for figure in document["figures"] if "RabbitMQ" in figure["name"]]
+    assert row["value"] is not None, row["reason"]
+    assert _left_behind(tmp_path) == []
+
+
 def test_rows_run_on_postgresql(tmp_path: Path, postgres_server_url: Any) -> None:
     url = postgres_server_url.set(drivername="postgresql").render_as_string(hide_password=False)
 

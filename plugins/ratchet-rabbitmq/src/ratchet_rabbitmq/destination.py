@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-import orjson
 from pika import BasicProperties, DeliveryMode
 
 from ratchet_core.sdk import (
@@ -57,7 +57,7 @@ class RabbitDestination(OutputDestination):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._publishers: dict[bytes, Publisher] = {}
+        self._publishers: dict[str, Publisher] = {}
 
     def check(self, options: Mapping[str, Any]) -> Sequence[str]:
         """Return what is wrong with a destination's options."""
@@ -86,7 +86,7 @@ class RabbitDestination(OutputDestination):
     def _publisher(self, options: Mapping[str, Any]) -> Publisher:
         """Return the publisher for a broker: one connection serves all destinations there."""
         shared = {key: options.get(key) for key in SHARED}
-        key = orjson.dumps(shared, option=orjson.OPT_SORT_KEYS)
+        key = json.dumps(shared, sort_keys=True)
         with self._lock:
             if key not in self._publishers:
                 self._publishers[key] = Publisher(parameters(options, "ratchet outputs"))

@@ -6,6 +6,7 @@ message that is to come again, or is put aside, is first published as a confirme
 
 from __future__ import annotations
 
+import logging
 import random
 import socket
 import time
@@ -59,6 +60,8 @@ _LONGEST_REASON: Final = 1000
 #: A connection that lived so long was sound: its loss is no failure in a row.
 _STEADY_S: Final = 60.0
 
+_log = logging.getLogger(__name__)
+
 
 class RabbitSource(InputSource):
     """Consumes one queue, beside any number of others that do.
@@ -79,6 +82,7 @@ class RabbitSource(InputSource):
         self._with_properties = bool(options.get("include_properties", False))
         self._parameters = parameters(options, f"ratchet input {settings.name}")
         self._publisher = Publisher(parameters(options, f"ratchet input {settings.name} copies"))
+        self._has_warned = False
         self._open: dict[int, tuple[Accepted, Incoming]] = {}  # runs that have to complete first
 
     @classmethod
@@ -141,14 +145,13 @@ class RabbitSource(InputSource):
         return (own,) if self._aside is None else (own, Declaration(str(self._aside), own.kind))
 
     def _feed(self, feed: Feed, consumer: Consumer, arrived: Sequence[Incoming]) -> None:
-        answers = feed.submit(
-            [
-                inbound(
-                    incoming, self._queue, self._identity, with_properties=self._with_properties
-                )
-                for incoming in arrived
-            ]
-        )
+        messages = [
+            inbound(incoming, self._queue, self._identity, with_properties=self._with_properties)
+            for incoming in arrived
+        ]
+        if self._identity != "none" and any(message.identity is None for message in messages):
+            self._warn()
+        answers = feed.submit(messages)
         done = []
         for incoming, answer in zip(arrived, answers, strict=True):
             if isinstance(answer, Exception):
@@ -158,6 +161,12 @@ class RabbitSource(InputSource):
             else:
                 done.append(incoming.tag)
         consumer.acknowledge(done)
+
+    def _warn(self) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            text = "source '%s': messages come without %s: one that comes again makes another run"
+            _log.warning(text, self.settings.name, self._identity)
 
     def _settle(self, feed: Feed, consumer: Consumer) -> None:
         """Look at the runs that messages wait for."""
