@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from ratchet_core.domain.schedule import Overlap, decide
-from ratchet_core.engine import plugged, submit
+from ratchet_core.engine import plugged, schedule_events, submit
 from ratchet_core.engine.control import cancel_in
 from ratchet_core.engine.core import Core
 from ratchet_core.engine.requests import SubmitRequest
@@ -21,6 +21,7 @@ from ratchet_core.engine.schedules import BY, insert_planned, request_of, tell
 from ratchet_core.errors import Conflict, RatchetError, ValidationFailed
 from ratchet_core.store import schedules as stored
 from ratchet_core.store.database import RETRIED_WITH_DOUBLES, Tx
+from ratchet_core.store.runs import write_journal
 
 #: Schedules that one transaction fires at most.
 BATCH: Final = 500
@@ -91,6 +92,7 @@ class _Batch:
         self._found: submit.Found = {}
         self._prepared: list[submit.PreparedRun] = []
         self._cancelled: list[str] = []
+        self._missed: list[dict[str, Any]] = []
 
     def fire(
         self, due: Sequence[stored.StoredSchedule], limit: int
@@ -108,6 +110,8 @@ class _Batch:
             self._cancel(run_id)
         insert_planned(self._tx, self._prepared)
         stored.move(self._tx, moved)
+        if self._missed:
+            write_journal(self._tx, self._missed)
         done = Fired(len(due), len(self._prepared), is_full=len(due) >= limit)
         return done, self._prepared
 
@@ -128,6 +132,10 @@ class _Batch:
         decision = decide(spec, table, standing, now, is_active=bool(live))
         wanted = [at for at in decision.make if (schedule.id, at) not in fired]
         made, problem = self._made(schedule, wanted) if wanted else ([], schedule.problem)
+        missed = decision.skipped + (0 if made else len(wanted))
+        if missed:
+            why = None if made or not wanted else problem
+            self._missed.append(schedule_events.missed(schedule, now, missed, why))
         if made and decision.cancel_active:
             self._cancelled += live
         next_at = decision.next_at
@@ -158,6 +166,7 @@ class _Batch:
                 if answer is not None:
                     request = replace(request, queue=answer.queue)
                 made.append(submit.prepare(self._core, self._tx, request, self._found))
+                schedule_events.note_fired(made[-1], schedule, at)
             except RatchetError as error:
                 return [], f"{error.message}{_told(error)}"
         for item in made:
