@@ -76,7 +76,7 @@ def create_app(ratchet: Ratchet) -> Flask:
     declare_metrics(health, "getMetrics")
     app.register_blueprint(health)
     webhooks = webhook_blueprint(RATCHET_DIALECT, ProblemSchema)
-    app.register_blueprint(webhooks)
+    app.register_blueprint(webhooks, url_prefix=WEBHOOKS)
     own = [api, tasker_door.mount_tasker(app), health, webhooks]
     if ratchet.settings.development.enable_debug_endpoints:
         own.append(debug_blueprint(RATCHET_DIALECT, ProblemSchema))

@@ -8,7 +8,7 @@ and of plugins' own makers; they come as plain `Event`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -220,6 +220,59 @@ class DeliveryFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleEvent(Event):
+    """Something happened to a schedule."""
+
+    schedule_id: str | None = None  #: UUIDv7 of the schedule
+    schedule: str | None = None  #: its name; None where it has none
+    namespace: str | None = None  #: of its workflow
+    workflow: str | None = None  #: whose runs it makes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleCreated(ScheduleEvent):
+    """A schedule was stored, by a caller or out of a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleUpdated(ScheduleEvent):
+    """Fields of a schedule were changed, by a caller or because its file has changed."""
+
+    changed: Sequence[str] | None = None  #: names of the fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulePaused(ScheduleEvent):
+    """A schedule was disabled: it fires no more until it is resumed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleResumed(ScheduleEvent):
+    """A schedule was enabled again, and goes on with its next fire time from then on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleDeleted(ScheduleEvent):
+    """A schedule is gone; its runs stay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleFired(ScheduleEvent):
+    """A schedule made the run of `run_id`; comes after its `run.created`."""
+
+    scheduled_for: str | None = None  #: the fire time, ISO 8601 in UTC; None for a trigger
+    by: str | None = None  #: who triggered it; None for a fire time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleMissed(ScheduleEvent):
+    """Fire times have made no run; those that `catchup` leaves out are not told."""
+
+    count: int | None = None  #: of fire times
+    problem: str | None = None  #: why no run could be made; None where `overlap` forbade it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PluginQuarantined(Event):
     """A plugin is called no more in one process, for good or until a blocked call has ended."""
 
@@ -264,6 +317,13 @@ CATALOGUE: Final[Mapping[str, type[Event]]] = MappingProxyType(
         EventName.DELIVERY_DELIVERED: DeliveryDelivered,
         EventName.DELIVERY_RETRYING: DeliveryRetrying,
         EventName.DELIVERY_FAILED: DeliveryFailed,
+        EventName.SCHEDULE_CREATED: ScheduleCreated,
+        EventName.SCHEDULE_UPDATED: ScheduleUpdated,
+        EventName.SCHEDULE_PAUSED: SchedulePaused,
+        EventName.SCHEDULE_RESUMED: ScheduleResumed,
+        EventName.SCHEDULE_DELETED: ScheduleDeleted,
+        EventName.SCHEDULE_FIRED: ScheduleFired,
+        EventName.SCHEDULE_MISSED: ScheduleMissed,
         EventName.PLUGIN_QUARANTINED: PluginQuarantined,
         EventName.PLUGIN_RECOVERED: PluginRecovered,
     }

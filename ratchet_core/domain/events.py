@@ -40,6 +40,13 @@ class EventName(StrEnum):
     DELIVERY_DELIVERED = "delivery.delivered"  #: an output has arrived at a destination
     DELIVERY_RETRYING = "delivery.retrying"  #: an attempt to deliver failed, another will follow
     DELIVERY_FAILED = "delivery.failed"  #: an output was put aside undelivered
+    SCHEDULE_CREATED = "schedule.created"  #: stored, by a caller or out of a file
+    SCHEDULE_UPDATED = "schedule.updated"  #: some of its fields were changed
+    SCHEDULE_PAUSED = "schedule.paused"  #: disabled: it fires no more
+    SCHEDULE_RESUMED = "schedule.resumed"  #: enabled again
+    SCHEDULE_DELETED = "schedule.deleted"  #: its runs stay
+    SCHEDULE_FIRED = "schedule.fired"  #: it made the run that the event belongs to
+    SCHEDULE_MISSED = "schedule.missed"  #: fire times have made no run
     PLUGIN_QUARANTINED = "plugin.quarantined"  #: called no more in one process
     PLUGIN_RECOVERED = "plugin.recovered"  #: called again in that process
 

@@ -10,6 +10,7 @@ from datetime import datetime
 import orjson
 
 from ratchet_core.domain.schedule import DeclaredSchedule
+from ratchet_core.engine import schedule_events
 from ratchet_core.engine.core import Core
 from ratchet_core.engine.schedules import restarted
 from ratchet_core.store import schedules as stored
@@ -47,6 +48,7 @@ def sync(
 
     def work(tx: Tx) -> None:
         changes.clear()
+        gone: list[stored.StoredSchedule] = []
         known = stored.declared(tx)
         now = stored.now(tx)
         for item in found:
@@ -57,6 +59,8 @@ def sync(
             if (schedule.spec.namespace, schedule.spec.workflow) in covered and replace_changed:
                 stored.erase(tx, schedule.id)
                 changes.setdefault("removed", []).append(name)
+                gone += [] if schedule.is_deleted else [schedule]
+        schedule_events.deleted(tx, gone, now)
 
     core.database.transact(work, retried=RETRIED_WITH_DOUBLES)
     changes.pop("same", None)
@@ -78,7 +82,9 @@ def _sync_one(
         if stored.find_by_name(tx, str(item.spec.name)) is not None:
             return "taken"
         next_at = table.next_after(now) if item.spec.enabled else None
-        stored.add(tx, core.new_id(), item.spec, next_at, source=source[0], source_hash=source[1])
+        schedule_id = core.new_id()
+        stored.add(tx, schedule_id, item.spec, next_at, source=source[0], source_hash=source[1])
+        schedule_events.created(tx, schedule_id, item.spec, now)
         return "added"
     if old.source_hash == source[1]:
         return "same"
@@ -86,6 +92,10 @@ def _sync_one(
         return "refused"
     standing = restarted(item.spec, old.standing, table.next_after, now)
     stored.put(tx, old.id, item.spec, standing, source=source)
+    if old.is_deleted:
+        schedule_events.created(tx, old.id, item.spec, now)
+    else:
+        schedule_events.updated(tx, old, item.spec, now)
     return "replaced"
 
 

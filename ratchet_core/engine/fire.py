@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ratchet_core.domain.schedule import Overlap, decide
-from ratchet_core.engine import plugged, submit
+from ratchet_core.engine import plugged, schedule_events, submit
 from ratchet_core.engine.control import cancel_in
 from ratchet_core.engine.core import Core
 from ratchet_core.engine.requests import SubmitRequest
@@ -95,6 +95,8 @@ def fire_due(core: Core, limit: int = BATCH) -> Fired:
             _cancel(core, tx, run_id)
         if rows.runs:
             runs.insert_runs(tx, rows.runs, rows.steps, rows.journal)
+        elif rows.journal:
+            runs.write_journal(tx, rows.journal)
         return len(moved), rows
 
     moved, rows = core.database.transact(work, pipelined=is_alone)
@@ -164,6 +166,10 @@ class _Batch:
             problem = self._prepare(schedule, wanted, rows)
         if rows.runs and decision.cancel_active:
             rows.cancelled += live
+        missed = decision.skipped + (0 if rows.runs else len(wanted))
+        if missed:
+            why = None if rows.runs or not wanted else problem
+            rows.journal.append(schedule_events.missed(schedule.id, spec, now, missed, why))
         next_at = decision.next_at
         if wanted and not rows.runs and next_at is None:
             next_at = table.next_after(now)  # a fire time that made no run uses up none
@@ -194,7 +200,7 @@ class _Batch:
         if isinstance(pattern, RatchetError):
             return f"{pattern.message}{_told(pattern)}"
         for at in times:
-            self._add_run(pattern, schedule.id, to_us(at), rows)
+            self._add_run(pattern, schedule, at, rows)
         return None
 
     def _pattern(self, request: SubmitRequest) -> submit.PreparedRun | RatchetError:
@@ -208,14 +214,25 @@ class _Batch:
         return pattern
 
     def _add_run(
-        self, pattern: submit.PreparedRun, schedule_id: str, at_us: int, rows: _Rows
+        self,
+        pattern: submit.PreparedRun,
+        schedule: stored.DueSchedule,
+        at: datetime,
+        rows: _Rows,
     ) -> None:
         new_id = self._core.new_id
         run_id = new_id()
-        own = {"id": run_id, "schedule_id": schedule_id, "scheduled_for": at_us}
-        rows.runs.append({**pattern.run, **own})
+        run = {
+            **pattern.run,
+            "id": run_id,
+            "schedule_id": schedule.id,
+            "scheduled_for": to_us(at),
+        }
+        rows.runs.append(run)
         rows.steps += [{**row, "id": new_id(), "run_id": run_id} for row in pattern.steps]
         rows.journal += [{**row, "run_id": run_id} for row in pattern.journal]
+        at_text = schedule_events.text_of(at)
+        rows.journal.append(schedule_events.fired(run, schedule.id, schedule.spec, at_text))
         rows.ready[pattern.queue] += pattern.ready
 
 

@@ -102,15 +102,17 @@ class Pruner:
             wait(pause_after(pruned.took_s))
         return Pruned(runs, rows, longest_s)
 
-    def delete_drains(self) -> int:
-        """Delete the records of drains that ended longer ago than any run is kept."""
+    def delete_what_belongs_to_no_run(self) -> None:
+        """Delete drains that ended, and events of no run, longer ago than any run is kept."""
         keep_s = self._retention.longest_s
         if keep_s is None:
-            return 0
+            return
+        drains = functools.partial(stored.delete_drains, keep_s=keep_s)
+        events = functools.partial(stored.delete_events_of_no_run, keep_s=keep_s)
         database = self._core.database
-        return database.transact(
-            lambda tx: stored.delete_drains(tx, keep_s), durable=False, polite=True
-        )
+        database.transact(drains, durable=False, polite=True)
+        while database.transact(events, durable=False, polite=True):
+            pass
 
     def _remove_runs(self) -> Pruned:
         for unchanged in self._old():

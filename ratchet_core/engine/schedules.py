@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from ratchet_core.domain.schedule import ScheduleSpec, Standing
-from ratchet_core.engine import submit
+from ratchet_core.engine import schedule_events, submit
 from ratchet_core.engine.core import Core
 from ratchet_core.engine.plugged import chosen_queue, submission_of
 from ratchet_core.engine.requests import SubmitRequest
@@ -65,6 +65,7 @@ def create(core: Core, spec: ScheduleSpec, key: ScheduleKey | None = None) -> tu
         _check_target(core, tx, spec)
         _check_name(tx, spec.name, schedule_id)
         stored.add(tx, schedule_id, spec, table.next_after(now) if spec.enabled else None)
+        schedule_events.created(tx, schedule_id, spec, now)
         if key is not None:
             stored.put_key(tx, schedule_id, key.principal, key.key, str(request_hash))
         return schedule_id, True
@@ -100,6 +101,7 @@ def update(core: Core, schedule_id: str, changes: Mapping[str, Any]) -> None:
         if any(getattr(spec, name) != getattr(schedule.spec, name) for name in _TIMING):
             standing = restarted(spec, standing, table.next_after, now)
         stored.put(tx, schedule_id, spec, standing)
+        schedule_events.updated(tx, schedule, spec, now)
 
     core.database.transact(work, retried=RETRIED_WITH_DOUBLES)
 
@@ -127,7 +129,13 @@ def delete(core: Core, schedule_id: str) -> None:
     Raises:
         ScheduleNotFound: no such schedule.
     """
-    core.database.transact(lambda tx: stored.remove(tx, _locked(tx, schedule_id)))
+
+    def work(tx: Tx) -> None:
+        schedule = _locked(tx, schedule_id)
+        stored.remove(tx, schedule)
+        schedule_events.deleted(tx, [schedule], stored.now(tx))
+
+    core.database.transact(work)
 
 
 def trigger(core: Core, schedule_id: str, by: str) -> str:
@@ -146,6 +154,9 @@ def trigger(core: Core, schedule_id: str, by: str) -> str:
         schedule = _locked(tx, schedule_id)
         request = replace(request_of(schedule_id, schedule.spec, None), principal=by, queue=queue)
         prepared = submit.prepare(core, tx, request, {})
+        prepared.journal.append(
+            schedule_events.fired(prepared.run, schedule_id, schedule.spec, None, by)
+        )
         runs.insert_runs(tx, [prepared.run], prepared.steps, prepared.journal)
         stored.note_run(tx, schedule_id, prepared.run_id)
         return prepared

@@ -18,10 +18,13 @@ from ratchet_core.api.door.call import attach_ratchet
 from ratchet_core.api.door.guard import Mount, stand_guard
 from ratchet_core.api.door.limit import client_limit, tasker_limit
 from ratchet_core.api.door.metrics import attach_metrics
+from ratchet_core.api.door.webhooks import PREFIX as WEBHOOKS
+from ratchet_core.api.door.webhooks import webhook_blueprint
 from ratchet_core.api.graphql.door import graphql_blueprint
 from ratchet_core.api.graphql.problem import DIALECT as GRAPHQL_DIALECT
 from ratchet_core.api.ratchet.door import ratchet_blueprint
 from ratchet_core.api.ratchet.problem import DIALECT as RATCHET_DIALECT
+from ratchet_core.api.ratchet.problem import ProblemSchema
 from ratchet_core.api.tasker.door import mount_tasker
 from ratchet_core.api.tasker.problem import DIALECT as TASKER_DIALECT
 from ratchet_core.engine.turn import Turn
@@ -40,6 +43,8 @@ class Ratchet:
         api_prefix: where `/api/v1` goes; None leaves it out.
         graphql_prefix: where GraphQL and its playground go; None leaves them out. Each subscription
             occupies a thread of the host's server; WebSockets need gunicorn or werkzeug.
+        webhook_prefix: where webhooks are received, `{prefix}/{source}`, if any source is
+            configured (`input.sources`); None leaves it out.
     """
 
     def __init__(
@@ -50,8 +55,9 @@ class Ratchet:
         tasker_prefix: str | None = "/tasker",
         api_prefix: str | None = "/api/v1",
         graphql_prefix: str | None = None,
+        webhook_prefix: str | None = WEBHOOKS,
     ) -> None:
-        for prefix in (tasker_prefix, api_prefix, graphql_prefix):
+        for prefix in (tasker_prefix, api_prefix, graphql_prefix, webhook_prefix):
             if prefix is not None and not _PREFIX.fullmatch(prefix):
                 message = (
                     f"'{prefix}' is no prefix; write it as '/tasker', without a slash at the end"
@@ -59,7 +65,7 @@ class Ratchet:
                 raise ConfigurationError(message)
         self.ratchet = ratchet
         self.tasker_prefix, self.api_prefix = tasker_prefix, api_prefix
-        self.graphql_prefix = graphql_prefix
+        self.graphql_prefix, self.webhook_prefix = graphql_prefix, webhook_prefix
         if app is not None:
             self.init_app(app)
 
@@ -83,6 +89,10 @@ class Ratchet:
             app.register_blueprint(blueprint, url_prefix=self.graphql_prefix)
             limit = client_limit(settings, buckets)
             mounts.append(Mount(self.graphql_prefix, GRAPHQL_DIALECT, limit))
+        if self.webhook_prefix is not None and self.ratchet.webhooks.is_used:
+            blueprint = webhook_blueprint(RATCHET_DIALECT, ProblemSchema)
+            app.register_blueprint(blueprint, url_prefix=self.webhook_prefix)
+            mounts.append(Mount(self.webhook_prefix, RATCHET_DIALECT, is_outside=True))
         stand_guard(app, mounts, None)
         attach_metrics(app)
 

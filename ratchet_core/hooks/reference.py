@@ -171,12 +171,14 @@ def _event_parts() -> Iterator[str]:
 
 def _fields(shape: type, left_out: frozenset[str]) -> str:
     """Return a table of the fields of a dataclass, with the comments beside them."""
-    about = _comments(inspect.getsource(shape))
+    about: dict[str, str] = {}
+    for kind in reversed(shape.__mro__[:-1]):  # a field may come from a class that it derives from
+        about |= _comments(inspect.getsource(kind))
     lines = ["| Field | Type | Meaning |", "|---|---|---|"]
     for item in dataclasses.fields(shape):
         if item.name not in left_out:
-            kind = str(item.type).replace("|", "\\|")
-            lines.append(f"| `{item.name}` | `{kind}` | {about[item.name]} |")
+            hint = str(item.type).replace("|", "\\|")
+            lines.append(f"| `{item.name}` | `{hint}` | {about[item.name]} |")
     return "\n".join(lines) + "\n"
 
 

@@ -54,5 +54,5 @@ def prune_all(
     with pruner(runtime, retention, settings.export_dir) as made:
         pruned = made.run(wait, is_asked)
         if not is_asked():
-            made.delete_drains()
+            made.delete_what_belongs_to_no_run()
     return pruned

@@ -22,7 +22,13 @@ from ratchet_core.errors import (
     WorkflowNotFound,
 )
 from ratchet_core.runtime.inputs import Inputs
-from ratchet_core.sdk.input import Accepted, InboundMessage, WebhookRequest, WebhookSource
+from ratchet_core.sdk.input import (
+    Accepted,
+    InboundMessage,
+    VerifiedWebhook,
+    WebhookRequest,
+    WebhookSource,
+)
 from ratchet_core.store.database import Database
 from ratchet_core.store.runs import first_principal
 
@@ -75,6 +81,11 @@ class Webhooks:
         """Whether any source is configured."""
         return bool(self._configured)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the sources that are configured."""
+        return tuple(sorted(self._configured))
+
     def health(self) -> tuple[bool, str]:
         """Return whether every source takes webhooks, and which do not."""
         for source in self._configured.values():
@@ -93,16 +104,20 @@ class Webhooks:
             raise SourceNotFound(name)
         return source
 
-    def receive(self, source: InputSourceSettings, request: WebhookRequest) -> Accepted:
-        """Verify a request and store its run.
+    def receive(
+        self, source: InputSourceSettings, request: WebhookRequest
+    ) -> Accepted | Mapping[str, Any]:
+        """Verify a request and store its run; or return what a handshake is answered with.
 
         Raises:
             AuthenticationFailed: it is not from that sender, too old, or altered.
             Unavailable: the workflow is not there, or switched off; the sender may try again.
             RatchetError: the run cannot be stored; as with any submit.
         """
-        identity = self._verified(source, request)
-        message = InboundMessage(input=input_of(request), identity=identity)
+        verified = self._verified(source, request)
+        if verified.reply is not None:
+            return verified.reply
+        message = InboundMessage(input=input_of(request), identity=verified.identity)
         asked = self._inputs.reader(source).request(message)
         [answer] = self._engine.submit_fed([asked], most_ready=None)
         if isinstance(answer, Stored):
@@ -113,11 +128,11 @@ class Webhooks:
             raise Unavailable(text, _MENDED_S)
         raise answer
 
-    def _verified(self, source: InputSourceSettings, request: WebhookRequest) -> str | None:
+    def _verified(self, source: InputSourceSettings, request: WebhookRequest) -> VerifiedWebhook:
         verifier = self._verifier(source)
         assert verifier is not None  # noqa: S101 - `find` has looked
         try:
-            return verifier.verify(request).identity
+            return verifier.verify(request)
         except AuthenticationFailed as error:
             _log.warning("webhook to '%s' refused: %s", source.name, error.message)
         except Exception:  # noqa: BLE001 - see WebhookSource.verify

@@ -170,6 +170,8 @@ class VerifiedWebhook:
     """A request that is what it says it is."""
 
     identity: str | None  #: as with `InboundMessage`: the sender's id of this message
+    #: JSON object: what is answered, with 200, in place of making a run, such as to a handshake
+    reply: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 class WebhookSource(ABC):

@@ -18,7 +18,15 @@ from ratchet_core.domain.plan import Counters, count
 from ratchet_core.domain.states import StepState
 from ratchet_core.store.database import Database
 from ratchet_core.store.prune import CHILDREN
-from ratchet_core.store.schema import attempts, removed_runs, runs, snapshots, steps, workflows
+from ratchet_core.store.schema import (
+    attempts,
+    journal,
+    removed_runs,
+    runs,
+    snapshots,
+    steps,
+    workflows,
+)
 
 _PART: Final = 2000
 _RUNS: Final = 200
@@ -49,6 +57,8 @@ def findings(database: Database) -> Iterator[Finding]:
 
 def _owned(table: Table) -> ColumnElement[bool]:
     has_run = exists().where(runs.c.id == table.c.run_id)
+    if table is journal:
+        has_run |= table.c.run_id == ""  # of a schedule or a plugin
     return has_run | exists().where(removed_runs.c.id == table.c.run_id)
 
 

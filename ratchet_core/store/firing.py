@@ -23,7 +23,7 @@ from ratchet_core.store.schedules import times_of, times_text
 _COLUMNS: Final = (
     "id, updated_at, next_at, waiting, last_run_id, last_at, runs_made, problem, namespace, "
     "workflow, version, input, priority, output_destinations, metadata, cron_expression, "
-    "timezone, catchup, max_catchup, overlap, starts_at, ends_at, max_runs"
+    "timezone, catchup, max_catchup, overlap, starts_at, ends_at, max_runs, name"
 )
 #: Of `_COLUMNS`, those that tell whether somebody else has fired or changed a schedule.
 _SEEN: Final = 5
@@ -101,7 +101,7 @@ class DueSchedule:
     """A schedule that has something to do, as it was seen."""
 
     id: str  #: UUIDv7
-    spec: ScheduleSpec  #: what is wanted, but its name and description
+    spec: ScheduleSpec  #: what is wanted, but its description
     standing: Standing  #: how far it has come
     problem: str | None  #: why the latest fire time made no run
     made_of: tuple[Any, ...]  #: of its runs; equal ones make equal runs
@@ -179,8 +179,11 @@ def _due_schedule(row: tuple[Any, ...]) -> DueSchedule:
     seen, made_of = row[:_SEEN], row[_MADE_OF]
     last_at, runs_made, problem = row[_SEEN : _MADE_OF.start]
     namespace, workflow, version, text, priority, destinations, metadata = made_of
-    cron, zone, catchup, max_catchup, overlap, starts_at, ends_at, max_runs = row[_MADE_OF.stop :]
+    cron, zone, catchup, max_catchup, overlap, starts_at, ends_at, max_runs, name = row[
+        _MADE_OF.stop :
+    ]
     spec = ScheduleSpec(
+        name=name,
         namespace=namespace,
         workflow=workflow,
         version=version,

@@ -50,6 +50,13 @@ _REMEMBER: Final = Query(
 )
 _REMOVE: Final = Query("DELETE FROM runs WHERE id IN :ids[]")
 _FORGET: Final = Query("DELETE FROM removed_runs WHERE id IN :ids[]")
+#: Events that belong to no run, of which one transaction deletes so many.
+_LOOSE_ROWS: Final = 1000
+_LOOSE: Final = Query(
+    "DELETE FROM journal WHERE sequence IN (SELECT sequence FROM journal WHERE run_id = ''"
+    " AND at < {now} - :keep_us AND sequence < (SELECT max(sequence) FROM journal)"
+    " ORDER BY sequence LIMIT :limit)"
+)
 _REMEMBERED: Final = Query("SELECT id FROM removed_runs ORDER BY id LIMIT :limit")
 
 
@@ -173,6 +180,14 @@ def delete_drains(tx: Tx, keep_s: float) -> int:
     closed = drains.c.closed_at
     statement = delete(drains).where(closed.is_not(None), closed < now_us() - round(keep_s * 1e6))
     return int(tx.execute(statement).rowcount)
+
+
+def delete_events_of_no_run(tx: Tx, keep_s: float) -> int:
+    """Delete events of schedules and plugins that were written so long ago; return how many.
+
+    The newest event of all stays: SQLite would give its number again.
+    """
+    return _LOOSE.write(tx, {"keep_us": round(keep_s * 1e6), "limit": _LOOSE_ROWS})
 
 
 def sizes(tx: Tx, database_path_bytes: int | None) -> dict[str, Any]:

@@ -141,6 +141,24 @@ def test_the_vector_that_github_publishes_is_verified() -> None:
     refused(verifier, request(GITHUB_BODY, headers=headers))
 
 
+def slack(body: bytes, secret: str = SLACK_SECRET) -> dict[str, str]:
+    signed = f"v0:{int(NOW)}:".encode() + body
+    return {
+        "x-slack-request-timestamp": str(int(NOW)),
+        "x-slack-signature": "v0=" + hmac.new(secret.encode(), signed, "sha256").hexdigest(),
+    }
+
+
+def test_the_challenge_of_slack_is_answered_once_its_signature_is_verified() -> None:
+    verifier = source(SlackWebhook, secret=SLACK_SECRET)
+    body = b'{"token":"t","challenge":"3eZbrw1aBm2rZgRN","type":"url_verification"}'
+
+    found = verifier.verify(request(body, headers=slack(body)))
+
+    assert found == VerifiedWebhook(identity=None, reply={"challenge": "3eZbrw1aBm2rZgRN"})
+    refused(verifier, request(body, headers=slack(body, "another secret")))
+
+
 def test_the_vector_that_slack_publishes_is_verified() -> None:
     verifier = source(SlackWebhook, secret=SLACK_SECRET)
     headers = {

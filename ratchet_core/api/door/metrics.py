@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -26,6 +27,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from ratchet_core.api.door import access, call
 from ratchet_core.api.door.blueprint import DoorBlueprint
 from ratchet_core.domain.stats import AttemptStats, RunStats, ScheduleStats, WorkerStats
+from ratchet_core.runtime.inputs import SourceView
 from ratchet_core.store.reads.stats import StatsReads
 from ratchet_core.telemetry.tally import Tally
 
@@ -68,6 +70,30 @@ METRICS: Final = (
         "Processes that perform steps: idle, busy, or silent beyond their lease.",
     ),
     Named("ratchet_schedules", "gauge", ("state",), "Schedules: enabled, disabled, exhausted."),
+    Named(
+        "ratchet_input_sources",
+        "gauge",
+        ("source", "state"),
+        "Processes that run a source: starting, healthy, failing, left out, or holding back.",
+    ),
+    Named(
+        "ratchet_input_messages",
+        "gauge",
+        ("source", "outcome"),
+        "Messages that living processes have taken: stored, duplicate, rejected.",
+    ),
+    Named(
+        "ratchet_input_errors",
+        "gauge",
+        ("source",),
+        "Times that a source has ended with an error in living processes.",
+    ),
+    Named(
+        "ratchet_webhooks",
+        "counter",
+        ("source", "outcome"),
+        "Webhooks that came to a source: stored, duplicate, rejected.",
+    ),
     Named(
         "ratchet_http_requests",
         "counter",
@@ -146,11 +172,51 @@ def _cumulated(counts: list[float]) -> list[tuple[str, float]]:
     return buckets
 
 
-class StoredMetrics:
-    """Tells what the database knows, asking it once a second at most."""
+#: What may become of a webhook.
+_OUTCOMES: Final = ("stored", "duplicate", "rejected")
 
-    def __init__(self, reads: StatsReads, monotonic: Callable[[], float] = time.monotonic) -> None:
+
+class WebhookMetrics:
+    """Counts what became of the webhooks that came to each source.
+
+    Args:
+        sources: names of those that are configured.
+    """
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        self._labels = [(source, outcome) for source in sources for outcome in _OUTCOMES]
+        self._tally = Tally(max(1, len(self._labels)))
+
+    def count(self, source: str, outcome: str) -> None:
+        """Count one."""
+        if (source, outcome) in self._labels:
+            self._tally.add({self._labels.index((source, outcome)): 1.0})
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what was counted."""
+        family = _family("ratchet_webhooks")
+        for labels, count in zip(self._labels, self._tally.totals(), strict=False):
+            family.add_metric(labels, count)
+        yield family
+
+
+class StoredMetrics:
+    """Tells what the database knows, asking it once a second at most.
+
+    Args:
+        reads: of the figures.
+        sources: tells how the sources that fetch do.
+        monotonic: the time, in seconds.
+    """
+
+    def __init__(
+        self,
+        reads: StatsReads,
+        sources: Callable[[], Sequence[SourceView]] = tuple,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._reads = reads
+        self._sources = sources
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._kept: tuple[Metric, ...] = ()
@@ -170,6 +236,7 @@ class StoredMetrics:
         yield from _of_attempts(self._reads.attempts(None))
         yield from _of_workers(self._reads.workers())
         yield from _of_schedules(self._reads.schedules(None))
+        yield from _of_sources(self._sources())
 
 
 def _of_runs(found: RunStats) -> Iterator[Metric]:
@@ -198,6 +265,23 @@ def _of_schedules(found: ScheduleStats) -> Iterator[Metric]:
     yield _gauge("ratchet_schedules", counts)
 
 
+def _of_sources(found: Sequence[SourceView]) -> Iterator[Metric]:
+    states, messages = _family("ratchet_input_sources"), _family("ratchet_input_messages")
+    errors = _family("ratchet_input_errors")
+    for view in found:
+        for state, count in Counter(place.state for place in view.places).items():
+            states.add_metric((view.name, state), count)
+        counts = {
+            "stored": sum(place.messages for place in view.places),
+            "duplicate": sum(place.doubles for place in view.places),
+            "rejected": sum(place.rejected for place in view.places),
+        }
+        for outcome, count in counts.items():
+            messages.add_metric((view.name, outcome), count)
+        errors.add_metric((view.name,), sum(place.errors for place in view.places))
+    yield from (states, messages, errors)
+
+
 def _gauge(name: str, values: Mapping[str, float]) -> Metric:
     family = _family(name)
     for label, value in values.items():
@@ -214,8 +298,18 @@ def attach_metrics(app: Flask) -> None:
     http = HttpMetrics(tuple(operations))
     registry = CollectorRegistry(auto_describe=False)
     registry.register(http)
-    registry.register(StoredMetrics(call.ratchet_of(app).reads.stats))
-    app.extensions[_EXTENSION] = (http, registry)
+    ratchet = call.ratchet_of(app)
+    registry.register(StoredMetrics(ratchet.reads.stats, ratchet.inputs.views))
+    webhooks = WebhookMetrics(ratchet.webhooks.names)
+    registry.register(webhooks)
+    app.extensions[_EXTENSION] = (http, registry, webhooks)
+
+
+def count_webhook(source: str, outcome: str) -> None:
+    """Count what became of a webhook: `stored`, `duplicate`, `rejected`."""
+    attached = current_app.extensions.get(_EXTENSION)
+    if attached is not None:
+        attached[2].count(source, outcome)
 
 
 def count_call(status: int) -> None:

@@ -8,7 +8,8 @@ those are for callers on this machine alone.
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from flask import Response, request
 from marshmallow import EXCLUDE, Schema, fields
@@ -19,12 +20,14 @@ from ratchet_core.api.door.blueprint import DoorBlueprint
 from ratchet_core.api.door.body import read_bytes
 from ratchet_core.api.door.call import ratchet
 from ratchet_core.api.door.field import AnswerSchema, shown
+from ratchet_core.api.door.metrics import count_webhook
 from ratchet_core.api.door.origin import host_name
 from ratchet_core.api.door.problem import Dialect
 from ratchet_core.config import is_loopback
+from ratchet_core.config.inputs import InputSourceSettings
 from ratchet_core.errors import AuthenticationFailed
 from ratchet_core.runtime.webhooks import NONE
-from ratchet_core.sdk.input import WebhookRequest
+from ratchet_core.sdk.input import Accepted, WebhookRequest
 
 PREFIX: Final = "/webhooks"
 
@@ -34,6 +37,12 @@ class ReceivedSchema(AnswerSchema):
 
     job_id = shown(fields.String, "UUID of the job that was made; for a double the first one.")
     duplicate = shown(fields.Boolean, "Whether it had come before.")
+
+
+class HandshakeSchema(AnswerSchema):
+    """What the sender wants to hear before it sends anything; no job is made."""
+
+    challenge = shown(fields.String, "What the sender has asked for.", optional=True)
 
 
 class AnyQuery(Schema):
@@ -58,11 +67,11 @@ def webhook_blueprint(dialect: Dialect, problem: type[AnswerSchema]) -> DoorBlue
 
     @blueprint.operation(
         "POST",
-        f"{PREFIX}/<source>",
+        "/<source>",
         "receiveWebhook",
         permission=OPEN,
         query=AnyQuery,
-        answers={202: ReceivedSchema},
+        answers={200: HandshakeSchema, 202: ReceivedSchema},
         problems=(400, 401, 404, 413),
     )
     def receive(_query: object, source: str) -> Response:
@@ -75,7 +84,7 @@ def webhook_blueprint(dialect: Dialect, problem: type[AnswerSchema]) -> DoorBlue
         if configured.kind == NONE:
             _check_near()
         body = read_bytes(request, ratchet().settings.limits.max_body_bytes)
-        received = webhooks.receive(
+        received = _counted(
             configured,
             WebhookRequest(
                 method=request.method,
@@ -85,9 +94,23 @@ def webhook_blueprint(dialect: Dialect, problem: type[AnswerSchema]) -> DoorBlue
                 received_at=time.time(),
             ),
         )
+        if not isinstance(received, Accepted):
+            return answer.json(received, 200)
         return answer.json({"job_id": received.run_id, "duplicate": not received.is_new}, 202)
 
     return blueprint
+
+
+def _counted(source: InputSourceSettings, sent: WebhookRequest) -> Accepted | Mapping[str, Any]:
+    """Take a webhook, and count what became of it."""
+    try:
+        received = ratchet().webhooks.receive(source, sent)
+    except Exception:
+        count_webhook(source.name, "rejected")
+        raise
+    if isinstance(received, Accepted):
+        count_webhook(source.name, "stored" if received.is_new else "duplicate")
+    return received
 
 
 def _check_near() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from ratchet_core.cli.invocation import Invocation, group, pass_invocation
 from ratchet_core.cli.output import to_json
-from ratchet_core.config import check_bind, explain
+from ratchet_core.config import Settings, check_bind, explain
 from ratchet_core.errors import ConfigurationError
+from ratchet_core.runtime import Ratchet
+from ratchet_core.runtime.outputs import check_everywhere
 
 
 @group("config")
@@ -42,8 +46,13 @@ def show(invocation: Invocation, prefix: str, *, changed: bool) -> None:
 @config.command("validate")
 @pass_invocation
 def validate(invocation: Invocation) -> None:
-    """Check the configuration file and the environment; every problem is named with its place."""
+    """Check the configuration file and the environment; every problem is named with its place.
+
+    The plugins check the destinations and sources that are configured; nothing is started, and
+    nobody is called.
+    """
     loaded = invocation.load_quietly()
+    _check_by_plugins(loaded.settings, invocation.environ)
     warnings = [str(warning) for warning in loaded.warnings]
     try:
         check_bind(loaded.settings)
@@ -56,3 +65,21 @@ def validate(invocation: Invocation) -> None:
     for warning in warnings:
         invocation.output.warn(warning)
     invocation.output.line(f"{file or 'no configuration file; defaults and environment'}: valid")
+
+
+def _check_by_plugins(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Have plugins check what is configured for them.
+
+    Raises:
+        ConfigurationError: names each problem.
+    """
+    runtime = Ratchet(settings, environ)
+    problems = []
+    for check in (lambda: check_everywhere(runtime.core.destinations), runtime.inputs.check):
+        try:
+            check()
+        except ConfigurationError as error:
+            problems.append(error.message)
+    runtime.close()
+    if problems:
+        raise ConfigurationError("\n".join(problems))

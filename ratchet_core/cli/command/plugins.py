@@ -107,7 +107,7 @@ def disable(invocation: Invocation, name: str) -> None:
     settings = invocation.load().settings
     _known(make_hooks(settings), name)
     switch_off(settings, switched_off(settings) | {name})
-    invocation.output.line(f"plugin '{name}' is off; restart what runs to have it go")
+    _say(invocation, name, "off", f"plugin '{name}' is off; restart what runs to have it go")
 
 
 @plugins.command("enable")
@@ -119,13 +119,22 @@ def enable(invocation: Invocation, name: str) -> None:
     off = switched_off(settings)
     if name not in off:
         _known(make_hooks(settings), name)
-        invocation.output.line(f"plugin '{name}' was not switched off by `ratchet plugins disable`")
+        text = f"plugin '{name}' was not switched off by `ratchet plugins disable`"
+        _say(invocation, name, "on", text)
         return
     switch_off(settings, off - {name})
-    invocation.output.line(f"plugin '{name}' is on again; restart what runs to have it come")
+    text = f"plugin '{name}' is on again; restart what runs to have it come"
+    _say(invocation, name, "on", text)
 
 
 plugins.add_command(new.commands["plugin"], "new")
+
+
+def _say(invocation: Invocation, name: str, switch: str, text: str) -> None:
+    if invocation.json:
+        invocation.output.document({"name": name, "switch": switch})
+    else:
+        invocation.output.line(text)
 
 
 def _offered(settings: Settings) -> Hooks:

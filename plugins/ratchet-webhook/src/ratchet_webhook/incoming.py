@@ -131,13 +131,20 @@ class SlackWebhook(_Signed):
     own_options: ClassVar[Mapping[str, type]] = {"tolerance_seconds": float}
 
     def verify(self, request: WebhookRequest) -> VerifiedWebhook:
-        """Check the signature; an event has an id, which repeated deliveries share."""
+        """Check the signature; an event has an id, which repeated deliveries share.
+
+        A request that only verifies the address is answered with its challenge.
+        """
         sent_at = _header(request, "x-slack-request-timestamp")
         self._check_age(sent_at, request.received_at)
         given = _header(request, "x-slack-signature")
         if not given.startswith("v0="):
             raise AuthenticationFailed("the signature is not of version v0")
         self._check(f"v0:{sent_at}:".encode() + request.body, [_hex(given[3:])])
+        if _member(request.body, "type") == "url_verification":
+            # docs.slack.dev, "url_verification": asked once, when the address is entered there
+            challenge = _member(request.body, "challenge")
+            return VerifiedWebhook(identity=None, reply={"challenge": challenge or ""})
         own = _member(request.body, "event_id")
         return VerifiedWebhook(identity=_identity(own or given))
 
