@@ -43,6 +43,7 @@ types: $(VENV)/.installed ## check the types of the core, plugins, clients, exam
 	$(RUN)/mypy ratchet_core tests conftest.py
 	MYPYPATH=$$(echo $(EXAMPLES) | tr ' ' ':') $(RUN)/mypy contrib/examples
 	MYPYPATH=contrib/embedding $(RUN)/mypy contrib/embedding
+	MYPYPATH=contrib/plugin-template/src $(RUN)/mypy contrib/plugin-template
 	@set -e; for plugin in $(PLUGINS) $(CLIENTS); do echo "mypy $$plugin"; \
 	    MYPYPATH=$$plugin/src:$$plugin/tests $(RUN)/mypy $$plugin/src $$plugin/tests; done
 

@@ -15,7 +15,7 @@ from ratchet_core.domain.workflow import is_name
 _NEXT: Final = {
     "task": ("ratchet validate {folder}", "ratchet test {folder}"),
     "workflow": ("ratchet validate {folder}", "pytest {folder}"),
-    "plugin": ("pip install -e {folder}", "pytest {folder}", "ratchet plugins"),
+    "plugin": ("pip install -e '{folder}[test]'", "pytest {folder}", "ratchet plugins"),
 }
 
 

@@ -99,6 +99,8 @@ class InputSourceContract:
 
     #: With `ack: result` a message is done with when its run has completed.
     takes_results: ClassVar[bool] = True
+    #: How long a test waits for a message to come, or to be acknowledged, in seconds.
+    patience_s: ClassVar[float] = 20.0
 
     @pytest.fixture
     def source_type(self) -> type[InputSource]:
@@ -134,6 +136,9 @@ class InputSourceContract:
     def secrets(self) -> Sequence[str]:
         """Give the secret texts in the options, none of which may be told."""
         return ()
+
+    def _wait(self, look: Callable[[], object], what: str) -> None:
+        judging.wait_until(look, what, self.patience_s)
 
     # ── configuration ───────────────────────────────────────────────────────────────────────────
 
@@ -186,8 +191,8 @@ class InputSourceContract:
         feed = ObservedFeed()
 
         with _running(source_type(source_settings(good_options, tmp_path)), feed):
-            judging.wait_until(lambda: len(feed.stored) >= _MESSAGES, "the messages to be fed")
-            judging.wait_until(lambda: pending() == 0, "the messages to be acknowledged")
+            self._wait(lambda: len(feed.stored) >= _MESSAGES, "the messages to be fed")
+            self._wait(lambda: pending() == 0, "the messages to be acknowledged")
 
         assert feed.healths, "tell `feed.healthy` when connected"
         for message in feed.stored:
@@ -207,10 +212,10 @@ class InputSourceContract:
         feed = ObservedFeed(is_open=False)
 
         with _running(source_type(source_settings(good_options, tmp_path)), feed):
-            judging.wait_until(lambda: feed.offered, "the message to be fed")
+            self._wait(lambda: feed.offered, "the message to be fed")
             assert pending() == 1, "it was acknowledged before its run was stored"
             feed.gate.set()
-            judging.wait_until(lambda: pending() == 0, "the message to be acknowledged")
+            self._wait(lambda: pending() == 0, "the message to be acknowledged")
 
     def test_a_message_that_was_not_stored_comes_again_under_the_same_name(
         self,
@@ -224,10 +229,10 @@ class InputSourceContract:
         first, second = ObservedFeed(is_open=False), ObservedFeed()
 
         with _running(source_type(source_settings(good_options, tmp_path)), first):
-            judging.wait_until(lambda: first.offered, "the message to be fed")
+            self._wait(lambda: first.offered, "the message to be fed")
         with _running(source_type(source_settings(good_options, tmp_path)), second):
-            judging.wait_until(lambda: second.stored, "the message to come again")
-            judging.wait_until(lambda: pending() == 0, "the message to be acknowledged")
+            self._wait(lambda: second.stored, "the message to come again")
+            self._wait(lambda: pending() == 0, "the message to be acknowledged")
 
         assert second.stored[0].identity == first.offered[0].identity
         assert second.stored[0].input == first.offered[0].input
@@ -244,8 +249,8 @@ class InputSourceContract:
         feed = ObservedFeed(refusal=Refused("it is against the schema"))
 
         with _running(source_type(source_settings(good_options, tmp_path)), feed):
-            judging.wait_until(lambda: feed.stored, "the message to be fed")
-            judging.wait_until(lambda: pending() == 0, "the message to be put aside")
+            self._wait(lambda: feed.stored, "the message to be fed")
+            self._wait(lambda: pending() == 0, "the message to be put aside")
 
     @pytest.mark.parametrize("done", [True, False])
     def test_with_results_a_message_waits_for_its_run(
@@ -265,10 +270,10 @@ class InputSourceContract:
 
         source = source_type(source_settings(good_options, tmp_path, ack="result"))
         with _running(source, feed):
-            judging.wait_until(lambda: feed.stored, "the message to be fed")
+            self._wait(lambda: feed.stored, "the message to be fed")
             assert pending() == 1, "it was acknowledged before its run had ended"
             feed.done = done
-            judging.wait_until(lambda: pending() == 0, "the message to be done with")
+            self._wait(lambda: pending() == 0, "the message to be done with")
 
     def test_a_server_that_is_away_is_told_of_and_can_be_waited_for(
         self,
@@ -282,7 +287,7 @@ class InputSourceContract:
         feed = ObservedFeed()
 
         with _running(source_type(source_settings(options, tmp_path)), feed) as errors:
-            judging.wait_until(lambda: feed.failures or errors, "the source to notice")
+            self._wait(lambda: feed.failures or errors, "the source to notice")
 
         assert feed.healths == [], "it said that it was connected"
         told = [*feed.failures, *map(str, errors), caplog.text]
@@ -296,7 +301,7 @@ class InputSourceContract:
         feed = ObservedFeed()
 
         with _running(source_type(source_settings(good_options, tmp_path)), feed):
-            judging.wait_until(lambda: feed.healths, "the source to connect")
+            self._wait(lambda: feed.healths, "the source to connect")
 
     def test_it_can_be_closed_more_than_once(
         self, source_type: type[InputSource], good_options: Mapping[str, Any], tmp_path: Path
