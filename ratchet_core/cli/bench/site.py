@@ -137,11 +137,11 @@ class Site:
 
     def submit(self, name: str) -> str:
         """Submit one run; return its id."""
-        return self.runtime.engine.submit(_request(name)).run.id
+        return self.runtime.engine.submit(request_for(name)).run.id
 
     def submit_batch(self, name: str, count: int) -> str:
         """Submit many runs in one transaction; return the id of the last."""
-        answers = self.runtime.engine.submit_many([_request(name)] * count, atomic=True)
+        answers = self.runtime.engine.submit_many([request_for(name)] * count, atomic=True)
         last = answers[-1]
         if isinstance(last, RatchetError):
             raise last
@@ -207,7 +207,8 @@ class Site:
         return self.runtime.reads.runs(query, Window(limit=1)).total
 
 
-def _request(name: str) -> SubmitRequest:
+def request_for(name: str) -> SubmitRequest:
+    """Return the request for one run of a workflow of the bench."""
     return SubmitRequest(namespace=NAMESPACE, name=name)
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import click
-import orjson
 
 from ratchet_core.cli.document import line_document, run_document
 from ratchet_core.cli.exit_code import ExitCode
 from ratchet_core.cli.inline import InlineDrain
 from ratchet_core.cli.invocation import Invocation, command, pass_invocation
+from ratchet_core.cli.json_value import read_json
 from ratchet_core.cli.opening import make_data_dir, opened_paths, scratch
 from ratchet_core.cli.output import to_json
 from ratchet_core.cli.run_view import run_display
@@ -35,28 +34,12 @@ _MOST_LINES: Final = 1000
 _SUCCESS: Final = frozenset({RunState.COMPLETED, RunState.RESOLVED})
 
 
-def _read_json(_context: click.Context, _parameter: click.Parameter, given: str) -> Any:
-    """Return the JSON value of a text, of a file (`@FILE`) or of standard input (`-`)."""
-    text: str | bytes = given
-    try:
-        if given == "-":
-            text = sys.stdin.buffer.read()
-        elif given.startswith("@"):
-            text = Path(given[1:]).read_bytes()
-        return orjson.loads(text)
-    except OSError as error:
-        raise click.BadParameter(f"{given[1:]} cannot be read: {error.strerror}") from None
-    except orjson.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise click.BadParameter(f"it is no JSON: {error.msg} ({place})") from None
-
-
 @command("run")
 @click.argument("name", metavar="NAME|PATH")
 @click.option(
     "--input",
     "value",
-    callback=_read_json,
+    callback=read_json,
     default="{}",
     metavar="JSON|@FILE|-",
     help="The input; an empty object by default.",

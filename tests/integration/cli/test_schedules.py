@@ -65,3 +65,59 @@ def test_an_unknown_schedule_is_told(stored: Ratchet) -> None:
 
     assert ended.returncode == 1
     assert "Schedule 'every evening' does not exist" in ended.stderr
+
+
+def test_a_schedule_is_made_and_deleted(stored: Ratchet) -> None:
+    made = document(
+        stored(
+            *("schedules", "create", "greet", "0 9 * * MON-FRI", "--name", "at nine"),
+            *("--timezone", "Asia/Tokyo", "--input", '{"who": "Bo"}', "--priority", "5"),
+            *("--catchup", "all", "--max-catchup", "3", "--overlap", "skip", "--max-runs", "9"),
+            *("--starts-at", "2030-01-01T00:00:00Z", "--ends-at", "2031-01-01T00:00:00Z"),
+            "--json",
+        )
+    )
+    resting = stored("schedules", "create", "greet", "@daily", "--disabled")
+    deleted = document(stored("schedules", "delete", "at nine", "--json"))
+    listed = document(stored("schedules", "list", "--json"))
+
+    assert (made["workflow"], made["cron_expression"]) == ("default.greet", "0 9 * * MON-FRI")
+    assert (made["timezone"], made["input"]) == ("Asia/Tokyo", {"who": "Bo"})
+    assert (made["catchup"], made["max_catchup"], made["overlap"]) == ("all", 3, "skip")
+    assert (made["priority"], made["max_runs"]) == (5, 9)
+    assert made["next_run_at"] == "2030-01-01T00:00:00Z"  # a Tuesday, nine o'clock there
+    assert "state    disabled" in resting.stdout
+    assert deleted["id"] == made["id"]
+    assert [item["name"] for item in listed["items"]] == [None, "every morning"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["greet", "61 * * * *"], 1, "minute: '61' is not valid"),
+        (["greet", "0 0 30 2 *"], 1, "a date that never comes"),
+        (["greet", "@daily", "--timezone", "Mars/Base"], 1, "no time zone 'Mars/Base'"),
+        (["greet", "@daily", "--ends-at", "2020-01-01T00:00:00Z"], 1, "is past"),
+        (["greet", "@daily", "--name", "every morning"], 1, "'every morning' belongs to schedule"),
+        (["nobody", "@daily"], 1, "does not exist"),
+        (["greet", "@daily", "--ends-at", "tomorrow"], 2, "--ends-at"),
+        (["greet", "@daily", "--input", "{"], 2, "it is no JSON"),
+        (["greet", "@daily", "--overlap", "maybe"], 2, "'maybe' is not one of"),
+        (["greet"], 2, "Missing argument 'CRON'"),
+    ],
+)
+def test_a_schedule_that_is_wrong_is_refused_and_changes_nothing(
+    stored: Ratchet, arguments: list[str], code: int, said: str
+) -> None:
+    ended = stored("schedules", "create", *arguments)
+
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert said in ended.stderr
+    assert document(stored("schedules", "list", "--json"))["total"] == 1
+
+
+def test_a_schedule_that_is_not_there_cannot_be_deleted(stored: Ratchet) -> None:
+    ended = stored("schedules", "delete", "every evening", "--json")
+
+    assert ended.returncode == 1
+    assert "Schedule 'every evening' does not exist" in ended.stderr

@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ import orjson
 import pytest
 import redis
 from rq.job import Job
-from rq.serializers import JSONSerializer
+from rq.serializers import DefaultSerializer, JSONSerializer
 
 from ratchet_core.dispatch.alarm import ALARM_ID, PRESENCE_S, Alarm, Answer
 from ratchet_core.dispatch.connection import RedisConnection
@@ -28,7 +28,7 @@ from ratchet_core.scheduler.loop import Loop
 from ratchet_core.store.database import Database
 from ratchet_core.store.upgrade import upgrade
 from tests.contract.engine_house import House
-from tests.processes import RATCHET, environment
+from tests.processes import RATCHET, environment, running
 from tests.servers import RedisServer, free_port
 from tests.waiting import wait_for
 
@@ -105,17 +105,74 @@ def test_the_alarm_is_one_json_job_for_the_earliest_fire_time(
 
 
 def _inflated(raw: bytes) -> bytes:
-    return zlib.decompress(raw) if raw[:1] == b"x" else raw
+    return zlib.decompress(raw) if raw[:2] in {b"x\x01", b"x\x9c", b"x\xda"} else raw
 
 
-def test_nothing_in_redis_is_pickled_or_foreign(house: House, redis_server: RedisServer) -> None:
-    every_second(house)
+def test_everything_in_redis_is_json_or_plain_text_while_schedules_fire(
+    tmp_path: Path, house: House, redis_server: RedisServer
+) -> None:
+    schedule_id = every_second(house)
+    found: dict[str, list[bytes]] = {}
 
-    with schedulers(house, redis_server.url), redis.Redis.from_url(redis_server.url) as client:
-        wait_for(lambda: client.exists(ALARMS), "the alarm")
-        keys = [key.decode() for key in client.keys("*")]
+    with (
+        scheduler_process(tmp_path, house, redis_server.url),
+        worker_process(tmp_path, house, redis_server.url),
+        redis.Redis.from_url(redis_server.url) as client,
+    ):
 
-    assert all(key.startswith(("ratchet:", f"rq:job:{ALARM_ID}")) for key in keys), keys
+        def has_seen_all() -> bool:
+            found.update(contents(client))
+            wanted = {f"rq:job:{ALARM_ID}", ALARMS, "rq:workers"}
+            return found.keys() >= wanted and len(fired(house, schedule_id)) > 3
+
+        wait_for(has_seen_all, "the alarm, a worker and four runs", timeout_s=40.0)
+
+    for key, values in found.items():
+        for value in values:
+            assert_is_text(key, value)
+    assert all(key.startswith(("ratchet:", "rq:")) for key in found), sorted(found)
+
+
+def test_what_is_pickled_is_noticed() -> None:
+    """The check above can fail: it refuses what rq-scheduler writes by itself."""
+    for value in (DefaultSerializer.dumps(("f", None, (), {})), zlib.compress(b"\x80\x05K\x01.")):
+        with pytest.raises(AssertionError, match="rq:job:1"):
+            assert_is_text("rq:job:1", value)
+
+
+def contents(client: Any) -> dict[str, list[bytes]]:
+    """Return every value of a server, with the names of fields and members, by key."""
+    found: dict[str, list[bytes]] = {}
+    for key in client.keys("*"):
+        with contextlib.suppress(redis.ResponseError):  # it went away and came back as another kind
+            found[key.decode()] = _values(client, key)
+    return found
+
+
+def _values(client: Any, key: bytes) -> list[bytes]:
+    kind = client.type(key)
+    found: dict[bytes, Callable[[], list[bytes]]] = {
+        b"string": lambda: [client.get(key) or b""],
+        b"hash": lambda: [part for pair in client.hgetall(key).items() for part in pair],
+        b"list": lambda: list(client.lrange(key, 0, -1)),
+        b"set": lambda: list(client.smembers(key)),
+        b"zset": lambda: list(client.zrange(key, 0, -1)),
+        b"none": list,
+    }
+    assert kind in found, f"{key!r} is a {kind!r}, which nobody has checked"
+    return found[kind]()
+
+
+def assert_is_text(key: str, value: bytes) -> None:
+    """Fail where a value is neither plain text nor JSON, which RQ may have compressed."""
+    plain = _inflated(value)
+    try:
+        read = plain.decode("utf-8")
+        assert read.isprintable() or orjson.loads(plain) is not ...
+    except (UnicodeDecodeError, orjson.JSONDecodeError, AssertionError):
+        raise AssertionError(f"{key} holds {plain[:80]!r}") from None
+    if value is not plain:
+        orjson.loads(plain)
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -229,6 +286,13 @@ def scheduler_process(folder: Path, house: House, url: str) -> Iterator[subproce
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def worker_process(folder: Path, house: House, url: str) -> Iterator[None]:
+    env = environment(folder, RATCHET_DATABASE_URL=house.database.url, RATCHET_REDIS_URL=url)
+    with running(["worker", "--slots", "1"], folder, env, log="worker.log"):
+        yield
 
 
 def test_processes_that_are_killed_again_and_again_make_each_run_once(
