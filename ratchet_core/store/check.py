@@ -56,7 +56,7 @@ def findings(database: Database) -> Iterator[Finding]:
 
 
 def _owned(table: Table) -> ColumnElement[bool]:
-    has_run = exists().where(runs.c.id == table.c.run_id)
+    has_run: ColumnElement[bool] = exists().where(runs.c.id == table.c.run_id)
     if table is journal:
         has_run |= table.c.run_id == ""  # of a schedule or a plugin
     return has_run | exists().where(removed_runs.c.id == table.c.run_id)
