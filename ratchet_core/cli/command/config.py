@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import click
 
@@ -75,7 +76,8 @@ def _check_by_plugins(settings: Settings, environ: Mapping[str, str]) -> None:
     """
     runtime = Ratchet(settings, environ)
     problems = []
-    for check in (lambda: check_everywhere(runtime.core.destinations), runtime.inputs.check):
+    checks = (partial(check_everywhere, runtime.core.destinations), runtime.inputs.check)
+    for check in checks:
         try:
             check()
         except ConfigurationError as error:
