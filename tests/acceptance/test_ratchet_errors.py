@@ -169,10 +169,10 @@ def test_a_request_that_is_no_http_is_told_so_in_json(api: Api) -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {"X-Huge": "a" * 100_000},
-        {f"X-Header-{number}": "a" for number in range(1_000)},
+        {"X-Huge": "a" * 9_000},
+        {f"X-Header-{number}": "a" for number in range(120)},
         {"Idempotency-Key": "a" * 5_000},
-        {"Authorization": "Bearer " + "a" * 100_000},
+        {"Authorization": "Bearer " + "a" * 9_000},
     ],
     ids=["one", "many", "key", "token"],
 )
