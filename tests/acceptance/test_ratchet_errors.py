@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -162,3 +164,38 @@ def test_a_request_that_is_no_http_is_told_so_in_json(api: Api) -> None:
 
     assert answer.status_code == 414
     assert answer.json()["error"]["code"] == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Huge": "a" * 9_000},
+        {f"X-Header-{number}": "a" for number in range(120)},
+        {"Idempotency-Key": "a" * 5_000},
+        {"Authorization": "Bearer " + "a" * 9_000},
+    ],
+    ids=["one", "many", "key", "token"],
+)
+def test_huge_headers_are_refused_in_json_and_the_server_goes_on(
+    api: Api, headers: dict[str, str]
+) -> None:
+    url = f"{api.base}/api/v1/tasks/echo/execute"
+
+    answer = api.session.request("POST", url, headers=headers, json={}, timeout=10)
+
+    assert 400 <= answer.status_code < 500
+    assert answer.json()["error"]["code"]
+    assert api.get("/health/live").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/v1/tasks/%ff", "/tasker/handlers/%00", "/api/v1/%ed%a0%80"])
+def test_a_path_that_is_no_text_is_refused(api: Api, path: str) -> None:
+    host = urlsplit(api.base).netloc
+    connection = HTTPConnection(host, timeout=10)
+    connection.request("GET", path)
+
+    answer = connection.getresponse()
+
+    assert answer.status == 400
+    assert b"must be UTF-8 without NUL" in answer.read()
+    connection.close()
