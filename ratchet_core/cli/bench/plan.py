@@ -36,6 +36,7 @@ class Plan:
     firing_s: int  #: seconds for which they fire, spread over a minute
     idle_s: float  #: seconds for which an idle system is watched
     raw: int  #: commits and round trips of the raw rows
+    messages: int  #: of Kafka per repetition
     peer_runs: int  #: no-op runs per repetition of a peer
     slow_peer_runs: int  #: the same for peers of few hundred a second
     peer_latency: int  #: single runs of a peer after short gaps
@@ -70,6 +71,7 @@ QUICK: Final = Plan(
     idle_s=10.0,
     subscriber=100,
     raw=300,
+    messages=5_000,
     peer_runs=1_000,
     slow_peer_runs=120,
     peer_latency=20,
@@ -103,6 +105,7 @@ FULL: Final = Plan(
     idle_s=60.0,
     subscriber=1_000,
     raw=2_000,
+    messages=20_000,
     peer_runs=5_000,
     slow_peer_runs=600,
     peer_latency=200,
@@ -137,6 +140,7 @@ TINY: Final = Plan(
     idle_s=0.5,
     subscriber=3,
     raw=5,
+    messages=20,
     peer_runs=20,
     slow_peer_runs=20,
     peer_latency=2,

@@ -17,6 +17,7 @@ from ratchet_core.cli.bench.figure import POSTGRESQL, SQLITE, Figure, unmeasured
 from ratchet_core.cli.bench.firing import firing
 from ratchet_core.cli.bench.graph import graphql, graphql_peers
 from ratchet_core.cli.bench.idle import idle
+from ratchet_core.cli.bench.kafka import kafka
 from ratchet_core.cli.bench.latency import latency
 from ratchet_core.cli.bench.load import load
 from ratchet_core.cli.bench.memory import worker_memory
@@ -53,6 +54,8 @@ ROWS: Final[Mapping[str, _Row]] = MappingProxyType(
         "prune": pruning,
     }
 )
+#: Needs scripts beside the peers, and leaves a site without workers: the last of its rows.
+KAFKA: Final = "kafka"
 PEERS: Final = "peers"
 DATABASES: Final = ("sqlite", "postgresql")
 
@@ -62,7 +65,7 @@ class Wish:
     """What is to be measured."""
 
     plan: Plan  #: sizes
-    groups: frozenset[str]  #: of ROWS, and PEERS
+    groups: frozenset[str]  #: of ROWS, KAFKA and PEERS
     databases: frozenset[str]  #: of DATABASES
     peers: Peers  #: where the others are
     long: bool = False  #: gaps of 30 s too
@@ -97,7 +100,7 @@ class Suite:
         with postgres_server(self._environ) as postgres:
             if isinstance(postgres, PostgresServer):
                 self.about.append(postgres.about)
-            if self._wish.groups & set(ROWS):
+            if self._wish.groups & {*ROWS, KAFKA}:
                 yield from self._ratchet(postgres)
             if PEERS in self._wish.groups:
                 self._tell("the peers, one after the other")
@@ -150,9 +153,15 @@ class Suite:
                     yield from _guarded(name, row, site, bounds)
                 if name == "graphql" and name in self._wish.groups:
                     yield from _guarded(name, self._graphql_peers, site, bounds)
+            if KAFKA in self._wish.groups:
+                self._tell(f"{KAFKA} on {database}, beside FastStream")
+                yield from _guarded(KAFKA, self._kafka, site, bounds)
 
     def _graphql_peers(self, site: Site, _bounds: Bounds) -> Iterator[Figure]:
         return graphql_peers(self._wish.peers, site)
+
+    def _kafka(self, site: Site, _bounds: Bounds) -> Iterator[Figure]:
+        return kafka(self._wish.peers, site)
 
 
 def _guarded(name: str, row: _Row, site: Site, bounds: Bounds) -> Iterator[Figure]:
