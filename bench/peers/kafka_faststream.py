@@ -18,7 +18,6 @@ import psycopg
 from faststream import AckPolicy, FastStream
 from faststream.confluent import KafkaBroker
 
-_TABLE = "CREATE TABLE IF NOT EXISTS kafka_peer (n INTEGER PRIMARY KEY, body TEXT NOT NULL)"
 _INSERT = "INSERT INTO kafka_peer VALUES ({0}, {0}) ON CONFLICT DO NOTHING"
 #: Most messages of a batch, as Ratchet's `batch` is by default.
 _BATCH = 500
@@ -28,7 +27,6 @@ def storing(database: str) -> Callable[[Sequence[dict[str, int]]], None]:
     """Return what stores messages in one durable transaction."""
     if database.startswith("postgresql:"):
         server = psycopg.connect(database, autocommit=True)
-        server.execute(_TABLE)
 
         def store(messages: Sequence[dict[str, int]]) -> None:
             with server.transaction(), server.cursor() as cursor:
@@ -38,7 +36,6 @@ def storing(database: str) -> Callable[[Sequence[dict[str, int]]], None]:
     file = sqlite3.connect(database, timeout=10, isolation_level=None)
     file.execute("PRAGMA journal_mode = WAL")
     file.execute("PRAGMA synchronous = FULL")
-    file.execute(_TABLE)
 
     def store_in_file(messages: Sequence[dict[str, int]]) -> None:
         file.execute("BEGIN IMMEDIATE")

@@ -18,8 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import inspect, text
-
 from ratchet_core.cli.bench.figure import Figure, measured, unmeasured
 from ratchet_core.cli.bench.peer import PEERS_VARIABLE, Peers
 from ratchet_core.cli.bench.process import started, wait_until
@@ -120,7 +118,7 @@ def _peer(python: str, script: Path, mode: str, site: Site, brokers: _Brokers) -
     url = site.runtime.database.engine.url
     is_file = url.get_backend_name() == "sqlite"
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    _drop(site)
+    _make_table(site)
     return _Reader(
         command=[
             *(python, str(script), brokers.servers, topic),
@@ -132,16 +130,16 @@ def _peer(python: str, script: Path, mode: str, site: Site, brokers: _Brokers) -
     )
 
 
-def _drop(site: Site) -> None:
+def _make_table(site: Site) -> None:
     with site.runtime.database.write() as tx:
-        tx.execute(text(f"DROP TABLE IF EXISTS {_TABLE}"))
+        tx.exec_driver_sql(f"DROP TABLE IF EXISTS {_TABLE}")
+        tx.exec_driver_sql(f"CREATE TABLE {_TABLE} (n INTEGER PRIMARY KEY, body TEXT NOT NULL)")
 
 
 def _rows(site: Site, table: str) -> int:
-    with site.runtime.database.engine.connect() as connection:
-        if not inspect(connection).has_table(table):
-            return 0  # nobody has made it yet
-        return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608 - ours
+    with site.runtime.database.read() as tx:
+        found = tx.exec_driver_sql(f"SELECT count(*) FROM {table}")  # noqa: S608 - one of ours
+        return int(found.scalar_one())
 
 
 def _rates(site: Site, brokers: _Brokers, reader: _Reader) -> list[float]:
