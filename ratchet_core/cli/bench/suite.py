@@ -18,6 +18,7 @@ from ratchet_core.cli.bench.figure import POSTGRESQL, SQLITE, Figure, unmeasured
 from ratchet_core.cli.bench.firing import firing
 from ratchet_core.cli.bench.graph import graphql, graphql_peers
 from ratchet_core.cli.bench.idle import idle
+from ratchet_core.cli.bench.kafka import kafka
 from ratchet_core.cli.bench.latency import latency
 from ratchet_core.cli.bench.listing import lists
 from ratchet_core.cli.bench.load import load
@@ -58,9 +59,9 @@ ROWS: Final[Mapping[str, _Row]] = MappingProxyType(
         "lists": lists,
     }
 )
+#: Come last: they leave runs that nobody works off.
+BROKERS: Final = ("kafka", "rabbitmq")
 PEERS: Final = "peers"
-#: Comes last: it leaves runs that nobody works off.
-RABBITMQ: Final = "rabbitmq"
 DATABASES: Final = ("sqlite", "postgresql")
 
 
@@ -69,7 +70,7 @@ class Wish:
     """What is to be measured."""
 
     plan: Plan  #: sizes
-    groups: frozenset[str]  #: of ROWS, RABBITMQ and PEERS
+    groups: frozenset[str]  #: of ROWS, BROKERS and PEERS
     databases: frozenset[str]  #: of DATABASES
     peers: Peers  #: where the others are
     long: bool = False  #: gaps of 30 s too
@@ -104,7 +105,7 @@ class Suite:
         with postgres_server(self._environ) as postgres:
             if isinstance(postgres, PostgresServer):
                 self.about.append(postgres.about)
-            if self._wish.groups & {*ROWS, RABBITMQ}:
+            if self._wish.groups & {*ROWS, *BROKERS}:
                 yield from self._ratchet(postgres)
             if PEERS in self._wish.groups:
                 self._tell("the peers, one after the other")
@@ -158,12 +159,10 @@ class Suite:
                 others = self._others.get(name)
                 if others is not None and name in self._wish.groups:
                     yield from _guarded(name, others, site, bounds)
-            if RABBITMQ in self._wish.groups:
-                self._tell(f"{RABBITMQ} on {database}")
-                yield from _guarded(RABBITMQ, self._rabbitmq, site, bounds)
-
-    def _rabbitmq(self, site: Site, _bounds: Bounds) -> Iterator[Figure]:
-        return rabbitmq(self._wish.peers, site, self._environ)
+            for name in BROKERS:
+                if name in self._wish.groups:
+                    self._tell(f"{name} on {database}")
+                    yield from _guarded(name, self._brokers[name], site, bounds)
 
     @property
     def _others(self) -> Mapping[str, _Row]:
@@ -172,6 +171,15 @@ class Suite:
         return {
             "graphql": lambda site, _: graphql_peers(found, site),
             "crowd": lambda site, _: crowd_peers(found, site),
+        }
+
+    @property
+    def _brokers(self) -> Mapping[str, _Row]:
+        """What makes runs of messages, beside what others make of them."""
+        found = self._wish.peers
+        return {
+            "kafka": lambda site, _: kafka(found, site),
+            "rabbitmq": lambda site, _: rabbitmq(found, site, self._environ),
         }
 
 

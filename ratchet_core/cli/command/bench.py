@@ -21,11 +21,11 @@ from ratchet_core.cli.bench.figure import Figure
 from ratchet_core.cli.bench.peer import PEERS_VARIABLE, Peers
 from ratchet_core.cli.bench.plan import FULL, QUICK, TINY, Plan
 from ratchet_core.cli.bench.report import document, line_of, show, to_standard_output, write
-from ratchet_core.cli.bench.suite import DATABASES, PEERS, RABBITMQ, ROWS, Suite, Wish
+from ratchet_core.cli.bench.suite import BROKERS, DATABASES, PEERS, ROWS, Suite, Wish
 from ratchet_core.cli.invocation import Invocation, command, pass_invocation
 
 _SIZES: Final = {"quick": QUICK, "full": FULL, "tiny": TINY}
-_GROUPS: Final = (*ROWS, RABBITMQ, PEERS)
+_GROUPS: Final = (*ROWS, *BROKERS, PEERS)
 
 
 @command("bench")

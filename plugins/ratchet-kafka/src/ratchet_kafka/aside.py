@@ -79,7 +79,7 @@ class Aside:
     def close(self) -> None:
         """Close the connection; what has not arrived is read again by whoever reads next."""
         if self._outlet is not None:
-            self._outlet.close()
+            self._outlet.close(timeout_s=0.5)
             self._outlet = None
 
     def _send(self, letter: _Letter) -> None:
