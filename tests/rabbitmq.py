@@ -28,6 +28,8 @@ VARIABLE: Final = "RATCHET_TEST_RABBITMQ_URL"
 _LOCAL: Final = "amqp://guest:guest@127.0.0.1:5672"
 #: Where packages put the script itself; what is on PATH changes the user first.
 _SCRIPTS: Final = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin")
+#: Runs $0 until that or the test process ends, whose pipe it reads: then all of it is killed.
+_TIED: Final = '("$0"; kill -KILL 0) & read -r _; kill -KILL 0'
 #: A broker is slow to start on a machine that is busy with other tests.
 START_TIMEOUT_S: Final = 120.0
 
@@ -147,10 +149,10 @@ class RabbitServer:
         """Start the broker on its port and return once it answers."""
         with (self._folder / "server.log").open("ab") as log:
             self._process = process = subprocess.Popen(
-                [self._script],
+                ["/bin/sh", "-c", _TIED, self._script],
                 env=self._env,
                 cwd=self._folder,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -170,6 +172,8 @@ class RabbitServer:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            if self._process.stdin is not None:
+                self._process.stdin.close()
             self._process = None
             wait_for(lambda: not answers(self.url), "the broker to be gone")
 

@@ -8,6 +8,7 @@ it is acknowledged. `prepare` makes the table.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import uuid
@@ -107,17 +108,17 @@ def faststream() -> None:
     from faststream.rabbit import Channel, RabbitBroker, RabbitQueue  # noqa: PLC0415 - see above
     from faststream.rabbit.annotations import RabbitMessage  # noqa: PLC0415 - see above
 
-    broker = RabbitBroker(URL, default_channel=Channel(prefetch_count=PREFETCH))
+    broker = RabbitBroker(URL, default_channel=Channel(prefetch_count=PREFETCH), logger=None)
     free: asyncio.Queue[Any] = asyncio.Queue()
 
-    async def handle(body: bytes, message: RabbitMessage) -> None:
+    async def handle(body: dict[str, int], message: RabbitMessage) -> None:
         connection = await free.get()
         try:
-            await connection.execute(INSERT, (message.message_id, body.decode()))
+            await connection.execute(INSERT, (message.message_id, json.dumps(body)))
         finally:
             free.put_nowait(connection)
 
-    handle.__annotations__ = {"body": bytes, "message": RabbitMessage, "return": None}
+    handle.__annotations__ = {"body": dict[str, int], "message": RabbitMessage, "return": None}
     subscriber = broker.subscriber(
         RabbitQueue(QUEUE, durable=True), ack_policy=AckPolicy.NACK_ON_ERROR
     )

@@ -67,7 +67,7 @@ def kafka(found: Peers, site: Site) -> Iterator[Figure]:
 
     The workers are ended before and stay so: it is the last row of a site.
     """
-    plain = Figure(name=_NAME, database=site.database, unit="messages/s", size=site.plan.messages)
+    plain = Figure(name=_NAME, database=site.database, unit="messages/s", size=site.plan.topic_messages)
     if importlib.util.find_spec("ratchet_kafka") is None:
         yield unmeasured(plain, "the plugin ratchet-kafka is not installed")
         return
@@ -155,10 +155,10 @@ def _rates(site: Site, brokers: _Brokers, reader: _Reader) -> list[float]:
         wait_until(has_come_so_far, "a first message to be stored", _START_TIMEOUT_S)
         rates = []
         for _ in range(site.plan.repetitions):
-            wanted = reader.stored() + site.plan.messages
-            began = _fill(brokers, reader.topic, site.plan.messages)
+            wanted = reader.stored() + site.plan.topic_messages
+            began = _fill(brokers, reader.topic, site.plan.topic_messages)
             _await(reader, process, wanted)
-            rates.append(site.plan.messages / (time.monotonic() - began))
+            rates.append(site.plan.topic_messages / (time.monotonic() - began))
         return rates
 
 

@@ -14,15 +14,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
-
-import psycopg
+from typing import Any, Final
 
 from ratchet_core.cli.bench.figure import POSTGRESQL, Figure, measured, unmeasured
 from ratchet_core.cli.bench.peer import PEERS_VARIABLE, Peers
 from ratchet_core.cli.bench.process import started, wait_until
 from ratchet_core.cli.bench.site import Site
 from ratchet_core.cli.bench.workload import NAMESPACE, NOOP
+from ratchet_core.errors import RatchetError
 
 #: Names another broker than that of this machine.
 RABBITMQ_VARIABLE: Final = "RATCHET_BENCH_RABBITMQ_URL"
@@ -108,7 +107,7 @@ def rabbitmq(found: Peers, site: Site, environ: Mapping[str, str]) -> Iterator[F
 def _row(figure: Figure, sample: Callable[[], list[float]]) -> Figure:
     try:
         return measured(sample(), figure)
-    except (TimeoutError, OSError, subprocess.TimeoutExpired, psycopg.Error) as error:
+    except (TimeoutError, OSError, subprocess.TimeoutExpired, RatchetError) as error:
         return unmeasured(figure, str(error))
 
 
@@ -152,21 +151,19 @@ def _peer_of(
                 queue.run(python, "prepare")
                 queue.run(python, "fill-celery" if name == "celery" else "fill", str(count))
                 env = {**shared, "BENCH_QUEUE": queue.name, "C_FORCE_ROOT": "1"}
-                with (
-                    psycopg.connect(shared["BENCH_DATABASE"], autocommit=True) as connection,
-                    started(
-                        [python, str(script), name], log=queue.log, env=env, folder=site.folder
-                    ),
-                ):
-                    rates.append(_rate(lambda: _rows(connection), 0, count))
+                command = [python, str(script), name]
+                with started(command, log=queue.log, env=env, folder=site.folder):
+                    rates.append(_rate(lambda: _rows(site), 0, count))
         return rates
 
     return sample
 
 
-def _rows(connection: psycopg.Connection[tuple[int]]) -> int:
-    row = connection.execute("SELECT count(*) FROM bench_messages").fetchone()
-    return 0 if row is None else row[0]
+def _rows(site: Site) -> int:
+    with site.runtime.database.read() as tx:
+        raw: Any = tx.connection.driver_connection
+        row = raw.cursor().execute("SELECT count(*) FROM bench_messages").fetchone()
+        return int(row[0])
 
 
 def _rate(stored: Callable[[], int], before: int, count: int) -> float:

@@ -40,7 +40,7 @@ class Plan:
     idle_s: float  #: seconds for which an idle system is watched
     messages: int  #: on a queue of RabbitMQ that is emptied
     raw: int  #: commits and round trips of the raw rows
-    messages: int  #: of Kafka per repetition
+    topic_messages: int  #: of Kafka per repetition
     peer_runs: int  #: no-op runs per repetition of a peer
     slow_peer_runs: int  #: the same for peers of few hundred a second
     peer_latency: int  #: single runs of a peer after short gaps
@@ -79,7 +79,7 @@ QUICK: Final = Plan(
     subscriber=100,
     messages=5_000,
     raw=300,
-    messages=5_000,
+    topic_messages=5_000,
     peer_runs=1_000,
     slow_peer_runs=120,
     peer_latency=20,
@@ -117,7 +117,7 @@ FULL: Final = Plan(
     subscriber=1_000,
     messages=50_000,
     raw=2_000,
-    messages=20_000,
+    topic_messages=20_000,
     peer_runs=5_000,
     slow_peer_runs=600,
     peer_latency=200,
@@ -156,7 +156,7 @@ TINY: Final = Plan(
     subscriber=3,
     messages=2_000,
     raw=5,
-    messages=20,
+    topic_messages=20,
     peer_runs=20,
     slow_peer_runs=20,
     peer_latency=2,

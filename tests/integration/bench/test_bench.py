@@ -16,7 +16,7 @@ import pytest
 from ratchet_core.cli.bench.figure import POSTGRESQL, SQLITE
 from ratchet_core.cli.bench.plan import TINY
 from ratchet_core.cli.bench.server import POSTGRES_VARIABLE
-from ratchet_core.cli.bench.suite import KAFKA, ROWS
+from ratchet_core.cli.bench.suite import BROKERS, ROWS
 from ratchet_core.cli.bench.workload import LINES
 from tests.processes import RATCHET, environment
 
@@ -66,7 +66,7 @@ PARTS = {
         f"firing {TINY.schedules} schedules in one second, until a client sees all",
         "processor time of an idle `ratchet up`, of one core",
     },
-    (KAFKA,): {"Kafka messages stored"},
+    ("kafka",): {"Kafka messages stored"},
 }
 
 
@@ -101,7 +101,7 @@ def _left_behind(folder: Path) -> list[str]:
 
 
 def test_every_group_of_rows_is_run_by_these_tests() -> None:
-    assert {name for part in PARTS for name in part} == {*ROWS, KAFKA}
+    assert {name for part in PARTS for name in part} == {*ROWS, *BROKERS}
 
 
 @pytest.mark.timeout(120)  # on a busy machine the processes take long to start
