@@ -67,7 +67,9 @@ def kafka(found: Peers, site: Site) -> Iterator[Figure]:
 
     The workers are ended before and stay so: it is the last row of a site.
     """
-    plain = Figure(name=_NAME, database=site.database, unit="messages/s", size=site.plan.topic_messages)
+    plain = Figure(
+        name=_NAME, database=site.database, unit="messages/s", size=site.plan.topic_messages
+    )
     if importlib.util.find_spec("ratchet_kafka") is None:
         yield unmeasured(plain, "the plugin ratchet-kafka is not installed")
         return
