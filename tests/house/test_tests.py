@@ -86,17 +86,6 @@ def test_every_acceptance_item_has_a_test_that_carries_its_number() -> None:
     assert sorted(asked - proven - NOT_PROVABLE.keys()) == []
 
 
-def test_the_acceptance_lists_are_as_long_as_their_page() -> None:
-    page = (ROOT / "docs" / "acceptance.md").read_text(encoding="utf-8")
-    _, ratchet, tasker = re.split(r"^## .*$", page, flags=re.MULTILINE)
-    found = {
-        kind: [int(number) for number in re.findall(r"^(\d+)\. ", text, re.MULTILINE)]
-        for kind, text in (("ratchet", ratchet), ("tasker", tasker))
-    }
-
-    assert found == {kind: list(range(1, n + 1)) for kind, n in ACCEPTANCE_ITEMS.items()}
-
-
 def test_unit_tests_mirror_the_rooms() -> None:
     rooms = {path.stem for path in (ROOT / "ratchet_core").iterdir()} | {"contrib"}
     folders = {path.name for path in (ROOT / "tests" / "unit").iterdir() if path.is_dir()}
