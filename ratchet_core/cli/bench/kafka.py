@@ -135,7 +135,7 @@ def _peer(python: str, script: Path, mode: str, site: Site, brokers: _Brokers) -
 def _make_table(site: Site) -> None:
     with site.runtime.database.write() as tx:
         tx.exec_driver_sql(f"DROP TABLE IF EXISTS {_TABLE}")
-        tx.exec_driver_sql(f"CREATE TABLE {_TABLE} (n INTEGER PRIMARY KEY, body TEXT NOT NULL)")
+        tx.exec_driver_sql(f"CREATE TABLE {_TABLE} (n INTEGER NOT NULL, body TEXT NOT NULL)")
 
 
 def _rows(site: Site, table: str) -> int:
