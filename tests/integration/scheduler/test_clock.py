@@ -23,6 +23,8 @@ from tests.processes import environment, running
 from tests.servers import RedisServer
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.timeout(180)  # on a busy machine the processes take long to start
+
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
