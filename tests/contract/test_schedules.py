@@ -26,6 +26,7 @@ from tests.contract.schedule_house import fire, history, rewind, spec, times
 def house(database: Database) -> House:
     house = House(database)
     house.define(single_step("report", "test"))
+    house.define(single_step("slow", "test"))
     return house
 
 
@@ -119,6 +120,42 @@ def test_a_lost_ring_after_the_commit_costs_nothing(house: House) -> None:
 
     assert fire(house.engine) == 0
     assert len(history(house, schedule)) == 1
+
+
+@pytest.mark.parametrize(
+    ("meddle", "expected"),
+    [
+        (lambda engine, id_: engine.update_schedule(id_, {"enabled": False}), 0),
+        (lambda engine, id_: engine.update_schedule(id_, {"input": {"day": "sunday"}}), 0),
+        (lambda engine, id_: engine.delete_schedule(id_), 0),
+        (lambda engine, id_: engine.fire_due(), 1),
+        (lambda engine, id_: engine.trigger_schedule(id_, "somebody"), 1),
+    ],
+    ids=["disabled", "changed", "deleted", "fired", "triggered"],
+)
+def test_what_changes_while_its_run_is_planned_is_not_fired_as_it_was(
+    house: House, meddle: Callable[[Engine, str], object], expected: int
+) -> None:
+    schedule = house.engine.create_schedule(spec(cron_expression="0 * * * *"))
+    other = house.engine.create_schedule(spec(cron_expression="0 * * * *", workflow="slow"))
+    rewind(house, schedule, timedelta(hours=1))
+    planning = House(house.database)
+    new_id, meddled = house.core.new_id, []
+
+    def meddles() -> str:
+        if not meddled:
+            meddled.append(meddle(house.engine, schedule.id))
+            rewind(house, other, timedelta(hours=1))
+        return new_id()
+
+    object.__setattr__(planning.core, "new_id", meddles)
+
+    fired = planning.engine.fire_due()
+
+    assert (fired.schedules, fired.runs, len(meddled)) == (0, 0, 1)
+    assert len(history(house, schedule)) == expected
+    fire(house.engine)
+    assert len(history(house, other)) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,4 @@
-"""A database that is full of finished runs: one real run, copied in SQL as often as is wanted.
-
-About 15,000 runs a second on SQLite and 5,000 on PostgreSQL, where workers would need minutes.
-"""
+"""A database that is full of finished runs: one real run, copied in SQL as often as is wanted."""
 
 from __future__ import annotations
 

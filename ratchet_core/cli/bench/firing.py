@@ -25,7 +25,7 @@ _MINUTE_S: Final = 60
 _AHEAD: Final = timedelta(seconds=3)
 _PATIENCE_S: Final = 60.0
 _LOOK_S: Final = 0.02
-_NOTE: Final = "to the time in the transaction that makes the run"
+_NOTE: Final = "to the time at which the run is planned; up to 250 are committed together"
 #: Of a span of fire times: each with its runs, so that missed and doubled ones show.
 _FIRED: Final = (
     "SELECT schedule_id, scheduled_for, created_at FROM runs "

@@ -59,6 +59,7 @@ PARTS = {
         f"log lines stored per worker, {LINES} a step",
         "submit at 500 a second while old runs are pruned, p99",
         "runs pruned meanwhile",
+        "submits meanwhile",
     },
     ("schedules", "idle"): {
         f"firing {TINY.schedules} schedules, spread over a minute, delay, p99",
