@@ -16,6 +16,7 @@ from typing import Final
 from ratchet_core.cli.bench.figure import POSTGRESQL, SQLITE, Figure, unmeasured
 from ratchet_core.cli.bench.firing import firing
 from ratchet_core.cli.bench.graph import graphql, graphql_peers
+from ratchet_core.cli.bench.hooking import hooks
 from ratchet_core.cli.bench.idle import idle
 from ratchet_core.cli.bench.latency import latency
 from ratchet_core.cli.bench.load import load
@@ -51,6 +52,7 @@ ROWS: Final[Mapping[str, _Row]] = MappingProxyType(
         "schedules": firing,
         "idle": idle,
         "prune": pruning,
+        "hooks": hooks,
     }
 )
 PEERS: Final = "peers"

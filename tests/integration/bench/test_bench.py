@@ -47,7 +47,9 @@ PARTS = {
         f"commit to GraphQL subscriber, idle, after gaps of {TINY.gap_s:g} s, p99",
     },
     ("load",): {"submit while 2 drains run flat out, p99"},
-    ("logs", "prune"): {
+    ("logs", "prune", "hooks"): {
+        "one call of a hook with 10 plugins",
+        "the same by pluggy alone, 10 plugins",
         f"log lines stored per worker, {LINES} a step",
         "submit at 500 a second while old runs are pruned, p99",
         "runs pruned meanwhile",
