@@ -17,6 +17,7 @@ from ratchet_core.cli.bench.crowd import crowd, crowd_peers
 from ratchet_core.cli.bench.figure import POSTGRESQL, SQLITE, Figure, unmeasured
 from ratchet_core.cli.bench.firing import firing
 from ratchet_core.cli.bench.graph import graphql, graphql_peers
+from ratchet_core.cli.bench.hooking import hooks
 from ratchet_core.cli.bench.idle import idle
 from ratchet_core.cli.bench.kafka import kafka
 from ratchet_core.cli.bench.latency import latency
@@ -57,6 +58,7 @@ ROWS: Final[Mapping[str, _Row]] = MappingProxyType(
         "idle": idle,
         "prune": pruning,
         "lists": lists,
+        "hooks": hooks,
     }
 )
 #: Come last: they leave runs that nobody works off.

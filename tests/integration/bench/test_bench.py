@@ -55,7 +55,9 @@ PARTS = {
         f"tasker tasks by namespace and status, {TINY.listed} runs stored, p99",
     },
     ("load",): {"submit while 2 drains run flat out, p99"},
-    ("logs", "prune"): {
+    ("logs", "prune", "hooks"): {
+        "one call of a hook with 10 plugins",
+        "the same by pluggy alone, 10 plugins",
         f"log lines stored per worker, {LINES} a step",
         "submit at 500 a second while old runs are pruned, p99",
         "runs pruned meanwhile",
