@@ -156,6 +156,7 @@ class Harness:
 
         Raises:
             AuthenticationFailed: it is not verified; at the API a 401.
+            TypeError: it makes no run: a handshake, which the API answers.
             RatchetError: its run cannot be stored.
         """
         request = WebhookRequest(
@@ -165,8 +166,10 @@ class Harness:
             body=body,
             received_at=self.clock.now.timestamp(),
         )
-        accepted = self.runtime.webhooks.receive(self.runtime.webhooks.find(source), request)
-        return SubmittedRun(self.runtime, accepted.run_id)
+        answer = self.runtime.webhooks.receive(self.runtime.webhooks.find(source), request)
+        if isinstance(answer, Mapping):
+            raise TypeError(f"the message makes no run, it is answered with {dict(answer)!r}")
+        return SubmittedRun(self.runtime, answer.run_id)
 
     def ingest(self, source: str, count: int = 1, *, timeout_s: float = 20.0) -> list[SubmittedRun]:
         """Run a configured source that fetches until it has fed so many messages, then end it.
