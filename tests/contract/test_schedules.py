@@ -140,7 +140,8 @@ def test_what_changes_while_its_run_is_planned_is_not_fired_as_it_was(
     other = house.engine.create_schedule(spec(cron_expression="0 * * * *", workflow="slow"))
     rewind(house, schedule, timedelta(hours=1))
     planning = House(house.database)
-    new_id, meddled = house.core.new_id, []
+    new_id = house.core.new_id
+    meddled: list[object] = []
 
     def meddles() -> str:
         if not meddled:
