@@ -6,6 +6,7 @@ the process gave up before it saw the script: user, files, network, processes, m
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import os
@@ -29,8 +30,7 @@ _FRAMES: Final = 3_000
 def main() -> None:
     """Answer the request of standard input on standard output, and end."""
     request = json.loads(sys.stdin.buffer.read())
-    import js2py  # noqa: PLC0415 - imported nowhere else
-
+    js2py: Any = importlib.import_module("js2py")  # here alone; it may not be installed
     js2py.disable_pyimport()
     _run(js2py, [["warm.js", "(function (i) { return i; })"]], "{}")  # what it loads needs files
     jseval: Any = sys.modules["js2py.host.jseval"]
