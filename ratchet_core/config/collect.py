@@ -22,6 +22,7 @@ from ratchet_core.config.coerce import (
     integer,
     number,
 )
+from ratchet_core.config.destination import SHIPPED_KINDS
 from ratchet_core.config.inert import INERT_KEYS, InertKey
 from ratchet_core.config.place import Place, Value, nearest
 from ratchet_core.config.plugin_variable import is_plugin_variable
@@ -221,6 +222,12 @@ class Collector:
         for item in items:
             if entry.path == "registry.sources":
                 self._warn_about_source(item)
+            if entry.path == "output.global_destinations":
+                kind = as_mapping(as_mapping(item)["destination"])["type"]
+                if kind.content not in SHIPPED_KINDS:
+                    self._warn_no_effect(
+                        kind.place, f"unless a plugin adds the destination type '{kind.content}'"
+                    )
 
     def _warn_about_source(self, item: Value) -> None:
         content = as_mapping(item)

@@ -28,7 +28,16 @@ from ratchet_core.config.coerce import (
 from ratchet_core.config.place import Value, nearest
 
 RUN_STATES: Final = ("completed", "failed", "cancelled")
-SHIPPED_KINDS: Final = ("webhook", "filesystem", "stdio")
+#: What our own plugins deliver to.
+SHIPPED_KINDS: Final = (
+    "webhook",
+    "filesystem",
+    "stdio",
+    "rq",
+    "redis-stream",
+    "rabbitmq",
+    "kafka",
+)
 
 
 @dataclass(frozen=True, slots=True)

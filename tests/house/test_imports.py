@@ -103,6 +103,7 @@ def test_the_tests_declare_what_they_import() -> None:
     declared = {_name(text) for text in groups["dev"]}.union(*map(_declared, [ROOT, *plugins()]))
     ours = {"ratchet_core", "tests"} | {plugin.name.replace("-", "_") for plugin in plugins()}
     beside = {path.stem for path in files} | {"ratchet_client"}  # installed with the plugins
+    beside |= {path.name for path in (ROOT / "contrib" / "plugin-template" / "src").iterdir()}
 
     undeclared = _undeclared(files, ours | beside, declared)
 
