@@ -211,6 +211,7 @@ def _resume_locked(tx: Tx, frame: frames.RunFrame, now: int, by: str) -> dict[st
 
 
 def _check_queue(queue: str) -> None:
-    if not (0 < len(queue) <= MAX_QUEUE and queue.isprintable()):
+    # U+FFFD stands where a door was given what is no text
+    if not (0 < len(queue) <= MAX_QUEUE and queue.isprintable() and "\ufffd" not in queue):
         rule = f"must be 1 to {MAX_QUEUE} printable characters"
         raise ValidationFailed("That cannot be the name of a queue", {"queue": [rule]})

@@ -1,7 +1,8 @@
-"""What the address of a call may be: UTF-8 without NUL, behind its percent signs too.
+"""What the parameters of a call may be: UTF-8 without NUL, behind their percent signs too.
 
 Werkzeug would put replacement characters in the place of what is not UTF-8, and the call would mean
-something that its sender did not write.
+something that its sender did not write. A path needs no such check: one with these characters names
+nothing that there could be, and is answered with 404.
 """
 
 from __future__ import annotations
@@ -15,11 +16,8 @@ from ratchet_core.api.door.refusal import Malformed
 _RULE = "must be UTF-8 without NUL"
 
 
-def check_address(request: Request) -> None:
-    """Raise Malformed, with the name of the parameter, unless path and query are text."""
-    path: str = request.environ.get("PATH_INFO", "")
-    if not (path.isascii() and "\0" not in path) and not _is_text(path.encode("latin-1")):
-        raise Malformed(f"The path {_RULE}", {"path": [_RULE]})
+def check_query(request: Request) -> None:
+    """Raise Malformed, with the name of the parameter, unless the query is text."""
     query = request.query_string
     if b"%" not in query and query.isascii():
         return
