@@ -33,14 +33,17 @@ OTHERS = {
     "audit",
     "disabled_destinations",
     "drains",
+    "event_cursors",
     "namespaces",
     "pauses",
+    "plugin_reports",
     "plugins",
     "removed_runs",
     "runs",
     "schedules",
     "self_tokens",
     "snapshots",
+    "source_reports",
     "workflows",
 }
 
