@@ -99,6 +99,16 @@ class KafkaBroker:
         finally:
             consumer.close()
 
+    def written(self, topic: str) -> int:
+        """Return how many messages a topic has."""
+        consumer = self._reader(f"reader-{os.urandom(4).hex()}")
+        try:
+            found = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            marks = [consumer.get_watermark_offsets(TopicPartition(topic, n), 10) for n in found]
+            return sum(high - low for low, high in marks)
+        finally:
+            consumer.close()
+
     def stop(self) -> None:
         """End the cluster and what it holds."""
         self._process.kill()
