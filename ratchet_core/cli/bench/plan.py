@@ -31,6 +31,8 @@ class Plan:
     submits: int  #: most submits that are timed then
     subscriber: int  #: events whose way to a subscriber is timed
     talking: int  #: runs per repetition whose step logs
+    deliveries: int  #: webhooks per repetition, of runs that have ended
+    paced_deliveries: int  #: webhooks whose way is timed, one after the other
     pruned: int  #: finished runs that are pruned
     listed: int  #: finished runs that lists are asked for
     listing: int  #: calls of each list
@@ -69,6 +71,8 @@ QUICK: Final = Plan(
     backlog=30_000,
     submits=400,
     talking=200,
+    deliveries=1_000,
+    paced_deliveries=100,
     pruned=20_000,
     listed=100_000,
     listing=100,
@@ -107,6 +111,8 @@ FULL: Final = Plan(
     backlog=150_000,
     submits=3_000,
     talking=1_000,
+    deliveries=10_000,
+    paced_deliveries=1_000,
     pruned=1_000_000,
     listed=1_000_000,
     listing=300,
@@ -146,6 +152,8 @@ TINY: Final = Plan(
     backlog=800,
     submits=5,
     talking=4,
+    deliveries=20,
+    paced_deliveries=3,
     pruned=300,
     listed=300,
     listing=3,

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ratchet_core.cli.bench.crowd import crowd, crowd_peers
+from ratchet_core.cli.bench.delivering import deliveries, delivery_peers
 from ratchet_core.cli.bench.figure import POSTGRESQL, SQLITE, Figure, unmeasured
 from ratchet_core.cli.bench.firing import firing
 from ratchet_core.cli.bench.graph import graphql, graphql_peers
@@ -54,6 +55,7 @@ ROWS: Final[Mapping[str, _Row]] = MappingProxyType(
         "memory": worker_memory,
         "load": load,
         "logs": log_lines,
+        "deliveries": deliveries,
         "schedules": firing,
         "idle": idle,
         "prune": pruning,
@@ -168,11 +170,12 @@ class Suite:
 
     @property
     def _others(self) -> Mapping[str, _Row]:
-        """What answers the same beside Ratchet, by the group of rows."""
+        """What does the same beside Ratchet, by the group of rows."""
         found = self._wish.peers
         return {
             "graphql": lambda site, _: graphql_peers(found, site),
             "crowd": lambda site, _: crowd_peers(found, site),
+            "deliveries": lambda site, _: delivery_peers(found, site),
         }
 
     @property

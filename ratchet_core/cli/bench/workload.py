@@ -20,6 +20,7 @@ CHAIN_JAVASCRIPT: Final = "chain_javascript"
 FIBO: Final = "fibo"
 FAN_OUT: Final = "fan_out"
 TALK: Final = "talk"
+ORDER: Final = "order"
 
 #: Lines that the step of TALK logs.
 LINES: Final = 100
@@ -29,6 +30,7 @@ FIBO_STEPS: Final = 10
 _NOOP_HANDLER: Final = "bench-noop"
 _FIBO_HANDLER: Final = "bench-fibo"
 _TALK_HANDLER: Final = "bench-talk"
+_ORDER_HANDLER: Final = "bench-order"
 _JAVASCRIPT: Final = "javascript"
 _SCRIPT: Final = "noop.js"
 
@@ -66,13 +68,23 @@ class Talk(StepHandler):
             context.log.info("order %d is on its way to the customer, as was agreed", number)
 
 
+class Order(StepHandler):
+    """Result in what a webhook commonly carries: half a kilobyte."""
+
+    name = "bench-order"
+
+    def process(self, context):
+        items = [{"article": f"A-{number:05d}", "pieces": number + 1} for number in range(12)]
+        return {"order": 4711, "status": "shipped", "customer": "C-1042", "items": items}
+
+
 def fibo(n):
     return n if n < 2 else fibo(n - 1) + fibo(n - 2)
 
 
 @hookimpl
 def ratchet_register_step_handlers(services):
-    return [Noop(), Fibo(), Talk()]
+    return [Noop(), Fibo(), Talk(), Order()]
 '''
 
 
@@ -120,6 +132,7 @@ def definitions(
         _chain(FIBO, FIBO_STEPS, handler=_FIBO_HANDLER, config={"n": fibo_argument}),
         _fan_out(fan_out),
         single_step(TALK, _TALK_HANDLER, namespace=NAMESPACE, step={"config": {"lines": LINES}}),
+        single_step(ORDER, _ORDER_HANDLER, namespace=NAMESPACE),
     ]
     if javascript:
         found.append(_javascript_chain(chain))

@@ -13,6 +13,7 @@ import orjson
 import psutil
 import pytest
 
+from ratchet_core.cli.bench.delivering import P99, RATE
 from ratchet_core.cli.bench.figure import POSTGRESQL, SQLITE
 from ratchet_core.cli.bench.plan import TINY
 from ratchet_core.cli.bench.server import POSTGRES_VARIABLE
@@ -69,6 +70,7 @@ PARTS = {
         f"firing {TINY.schedules} schedules in one second, until a client sees all",
         "processor time of an idle `ratchet up`, of one core",
     },
+    ("deliveries",): {RATE, P99},
     ("kafka",): {"Kafka messages stored"},
 }
 
