@@ -15,6 +15,7 @@ import pytest
 
 from ratchet_core.cli.bench.delivering import P99, RATE
 from ratchet_core.cli.bench.figure import POSTGRESQL, SQLITE
+from ratchet_core.cli.bench.messages import RABBITMQ_VARIABLE
 from ratchet_core.cli.bench.plan import TINY
 from ratchet_core.cli.bench.server import POSTGRES_VARIABLE
 from ratchet_core.cli.bench.suite import BROKERS, ROWS
@@ -24,6 +25,11 @@ from tests.processes import RATCHET, environment
 ROOT = Path(__file__).resolve().parents[3]
 PEERS = ROOT / "bench" / "peers"
 #: Groups that one call measures together, and names of rows that they must bring.
+#: The row of each broker, which needs the scripts beside the peers.
+MESSAGES = {
+    "kafka": "Kafka messages stored",
+    "rabbitmq": "messages of a RabbitMQ queue to stored runs",
+}
 PARTS = {
     ("latency", "chain", "javascript", "fibo", "fan-out", "single", "memory"): {
         "submit to done while idle, one after the other, p50",
@@ -71,7 +77,6 @@ PARTS = {
         "processor time of an idle `ratchet up`, of one core",
     },
     ("deliveries",): {RATE, P99},
-    ("kafka",): {"Kafka messages stored"},
 }
 
 
@@ -106,7 +111,8 @@ def _left_behind(folder: Path) -> list[str]:
 
 
 def test_every_group_of_rows_is_run_by_these_tests() -> None:
-    assert {name for part in PARTS for name in part} | {"rabbitmq"} == {*ROWS, *BROKERS}
+    assert {name for part in PARTS for name in part} == set(ROWS)
+    assert set(MESSAGES) == set(BROKERS)
 
 
 @pytest.mark.timeout(120)  # on a busy machine the processes take long to start
@@ -131,13 +137,18 @@ def test_every_row_runs_on_sqlite_and_leaves_a_file_and_no_process(
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.skipif(not PEERS.exists(), reason="the script is part of the source tree")
-def test_messages_of_rabbitmq_are_counted(tmp_path: Path, rabbit_url: str) -> None:
-    options = ["--database=sqlite", "--only=rabbitmq", f"--peers={PEERS}"]
+@pytest.mark.skipif(not PEERS.exists(), reason="the scripts are part of the source tree")
+@pytest.mark.parametrize("broker", MESSAGES)
+def test_messages_that_became_runs_are_counted(
+    tmp_path: Path, broker: str, request: pytest.FixtureRequest
+) -> None:
+    url = {} if broker == "kafka" else {RABBITMQ_VARIABLE: request.getfixturevalue("rabbit_url")}
+    options = ["--database=sqlite", f"--only={broker}", f"--peers={PEERS}"]
 
-    document = _bench(tmp_path, *options, RATCHET_BENCH_RABBITMQ_URL=rabbit_url)
+    document = _bench(tmp_path, *options, **url)
 
-    [row] = [figure for figure in document["figures"] if "RabbitMQ" in figure["name"]]
+    figures = document["figures"]
+    [row] = [f for f in figures if f["name"] == MESSAGES[broker] and f["system"] == "Ratchet"]
     assert row["value"] is not None, row["reason"]
     assert _left_behind(tmp_path) == []
 
