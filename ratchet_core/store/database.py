@@ -125,7 +125,11 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """Open a read-only look at the database; each statement sees the newest state."""
-        with translated_errors(), self._reader.connect() as connection:
+        with (
+            translated_errors(),
+            self._reader.connect() as connection,
+            _dropped_if_lost(connection),
+        ):
             yield connection
 
     @contextmanager
@@ -264,6 +268,23 @@ def translated_errors() -> Iterator[None]:
     except (sqlite3.OperationalError, psycopg.OperationalError) as error:
         if _is_unreachable(error):
             raise Unavailable(_NO_ANSWER, 2.0) from error
+        raise
+
+
+@contextmanager
+def _dropped_if_lost(connection: Connection) -> Iterator[None]:
+    """Keep a connection that the server has left from going back into the pool.
+
+    SQLAlchemy sees no error of `store.driver`: it would reset the connection, and log how that
+    fails with a traceback. In a transaction it meets the error when it rolls back.
+    """
+    try:
+        yield
+    except BaseException:
+        if not connection.invalidated:
+            raw: Any = connection.connection.driver_connection
+            if getattr(raw, "closed", False):  # sqlite3 has no such thing
+                connection.invalidate()
         raise
 
 

@@ -12,7 +12,9 @@ from sqlalchemy import text
 
 from ratchet_core.domain.workflow import single_step
 from ratchet_core.engine.work import Assignment
+from ratchet_core.errors import Unavailable
 from ratchet_core.store.database import Database, Tx
+from ratchet_core.store.driver import Query
 from ratchet_core.store.write_lock import WriteLock
 from tests.contract.engine_house import House, failure, workflow
 
@@ -227,3 +229,16 @@ def test_tables_whose_rows_change_all_the_time_are_cleared_often(
 
     assert float(known["autovacuum_vacuum_scale_factor"]) <= 0.05
     assert int(known["fillfactor"]) < 100
+
+
+def test_a_look_whose_session_the_server_ends_says_so_and_logs_no_traceback(
+    postgres: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    look = Query("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises(Unavailable), postgres.database.read() as tx:
+        look.rows(tx, {})
+
+    assert [record.message for record in caplog.records if record.exc_info] == []
+    with postgres.database.read() as tx:
+        assert Query("SELECT 1").rows(tx, {}) == [(1,)]
