@@ -42,7 +42,7 @@ class ReceivedSchema(AnswerSchema):
 class HandshakeSchema(AnswerSchema):
     """What the sender wants to hear before it sends anything; no job is made."""
 
-    challenge = shown(fields.String, "What the sender has asked for.", optional=True)
+    challenge = shown(fields.String, "What the sender has asked for; other plugins add theirs.")
 
 
 class AnyQuery(Schema):
