@@ -17,11 +17,11 @@ from werkzeug.exceptions import MethodNotAllowed as RoutedMethodNotAllowed
 
 from ratchet_core import telemetry
 from ratchet_core.api.door import access, answer, body, call, origin, trace
+from ratchet_core.api.door.address import check_query, replace_nul
 from ratchet_core.api.door.limit import ClientLimit, limit_headers
 from ratchet_core.api.door.metrics import count_call
 from ratchet_core.api.door.origin import OriginRules
 from ratchet_core.api.door.problem import Dialect, answer_problem
-from ratchet_core.api.door.query_text import check_query
 from ratchet_core.api.door.refusal import MethodNotAllowed, RouteNotFound
 from ratchet_core.api.door.stream import CONTENT_TYPE
 from ratchet_core.errors import AuthenticationFailed, RatchetError
@@ -121,6 +121,7 @@ def _admit(mount: Mount, rules: OriginRules | None) -> Response | None:
     _identify(mount)
     if not mount.is_outside:
         check_query(request)
+        replace_nul(request)
     _check_route(request.routing_exception)
     access.check_route()
     is_change = request.method not in origin.SAFE_METHODS and not mount.is_outside

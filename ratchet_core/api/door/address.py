@@ -1,8 +1,8 @@
-"""What the parameters of a call may be: UTF-8 without NUL, behind their percent signs too.
+"""What the address of a call may be: UTF-8 without NUL, behind its percent signs too.
 
 Werkzeug would put replacement characters in the place of what is not UTF-8, and the call would mean
-something that its sender did not write. A path needs no such check: one with these characters names
-nothing that there could be, and is answered with 404.
+something that its sender did not write. A path that has them names nothing that there could be, and
+is answered with 404; NUL, which PostgreSQL takes in no text, is replaced like the others there.
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ def check_query(request: Request) -> None:
         if not _is_text(plain):
             name = plain.partition(b"=")[0].decode("utf-8", "replace").replace("\0", "\ufffd")
             raise Malformed(f"The parameter '{name}' {_RULE}", {name: [_RULE]})
+
+
+def replace_nul(request: Request) -> None:
+    """Put the replacement character in the place of NUL in what the path names."""
+    for name, value in (request.view_args or {}).items():
+        if isinstance(value, str) and "\0" in value:
+            request.view_args = {**(request.view_args or {}), name: value.replace("\0", "\ufffd")}
 
 
 def _is_text(raw: bytes) -> bool:
