@@ -98,7 +98,7 @@ def crowd_of(folder: Path, *scripts: tuple[str, str]) -> tuple[Path, dict[str, s
     return plugins, {
         "RATCHET_PLUGINS_DIRECTORY": str(plugins),
         "RATCHET_PATH": str(definitions),
-        "RATCHET_WORKER_COUNT": "1",
+        "RATCHET_WORKER_COUNT": "2",
         "RATCHET_PLUGINS_LOAD_BUDGET_S": LOAD_S,
         "RATCHET_PLUGINS_CALL_BUDGET_S": CALL_S,
     }
