@@ -313,14 +313,22 @@ def test_a_batch_stores_the_valid_jobs_and_tells_of_the_others(api: Api) -> None
     assert api.finished(answer["items"][4]["job"]["id"])["result"] == {"n": 2}
 
 
-@pytest.mark.parametrize("bad", [{"task_id": "nope"}, {"task_id": "typed", "input": {}}, {}])
-def test_an_atomic_batch_stores_all_or_none(api: Api, bad: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("bad", "status"),
+    [
+        ({"task_id": "nope"}, 404),
+        ({"task_id": "µ"}, 404),
+        ({"task_id": "typed", "input": {}}, 400),
+        ({}, 400),
+    ],
+)
+def test_an_atomic_batch_stores_all_or_none(api: Api, bad: dict[str, Any], status: int) -> None:
     before = api.get("/api/v1/jobs?task_id=waiting.parked").json()["total"]
     jobs = [{"task_id": "waiting.parked"}, bad]
 
     answer = api.post("/api/v1/jobs/batch", json={"jobs": jobs, "atomic": True})
 
-    assert answer.status_code in {400, 404}
+    assert answer.status_code == status
     assert api.get("/api/v1/jobs?task_id=waiting.parked").json()["total"] == before
 
 

@@ -74,7 +74,8 @@ def create(body: Mapping[str, Any]) -> Sequence[Submitted | RatchetError]:
     """Make the jobs of a loaded `BatchBody` and return what became of each.
 
     Raises:
-        ValidationFailed: it holds none or too many; with `atomic`, one is refused.
+        ValidationFailed: it holds none or too many; with `atomic`, one is wrong in itself.
+        RatchetError: with `atomic`, the first is refused for another reason: no such task.
     """
     jobs = body["jobs"]
     if not 0 < len(jobs) <= MAX_BATCH:
@@ -114,7 +115,9 @@ def _refuse_all(results: Sequence[object]) -> None:
     if failed:
         details = {f"jobs.{i}": [describe(e, DIALECT).message] for i, e in failed.items()}
         message = f"{len(failed)} of {len(results)} jobs are refused, so none was made"
-        raise ValidationFailed(message, details)
+        if any(isinstance(error, ValidationFailed) for error in failed.values()):
+            raise ValidationFailed(message, details)
+        raise next(iter(failed.values()))
 
 
 def _show(index: int, result: Submitted | RatchetError) -> dict[str, Any]:
