@@ -30,9 +30,11 @@ def check_query(request: Request) -> None:
 
 def replace_nul(request: Request) -> None:
     """Put the replacement character in the place of NUL in what the path names."""
-    for name, value in (request.view_args or {}).items():
-        if isinstance(value, str) and "\0" in value:
-            request.view_args = {**(request.view_args or {}), name: value.replace("\0", "\ufffd")}
+    if request.view_args and "\0" in request.environ.get("PATH_INFO", ""):
+        request.view_args = {
+            name: value.replace("\0", "\ufffd") if isinstance(value, str) else value
+            for name, value in request.view_args.items()
+        }
 
 
 def _is_text(raw: bytes) -> bool:

@@ -112,12 +112,13 @@ def _submit(
 
 def _refuse_all(results: Sequence[object]) -> None:
     failed = {i: item for i, item in enumerate(results) if isinstance(item, RatchetError)}
-    if failed:
-        details = {f"jobs.{i}": [describe(e, DIALECT).message] for i, e in failed.items()}
-        message = f"{len(failed)} of {len(results)} jobs are refused, so none was made"
-        if any(isinstance(error, ValidationFailed) for error in failed.values()):
-            raise ValidationFailed(message, details)
+    if not failed:
+        return
+    if not any(isinstance(error, ValidationFailed) for error in failed.values()):
         raise next(iter(failed.values()))
+    details = {f"jobs.{i}": [describe(e, DIALECT).message] for i, e in failed.items()}
+    message = f"{len(failed)} of {len(results)} jobs are refused, so none was made"
+    raise ValidationFailed(message, details)
 
 
 def _show(index: int, result: Submitted | RatchetError) -> dict[str, Any]:
