@@ -180,9 +180,15 @@ def test_one_that_raises_in_a_hook_is_named_until_a_call_goes_well(
         assert live.is_named(name)
         assert live.health()[0] == "degraded"
 
-    assert live.job("fine")["status"] == "completed"
-    if hook != "decide_retry":  # nothing fails that it would be asked about
-        wait_for(lambda: live.plugin(name)["reason"] is None, "a call that goes well")
+    def goes_well() -> bool:
+        # a call counts for the process that it is made in, and either worker may take the job
+        assert live.job("fine")["status"] == "completed"
+        return live.plugin(name)["reason"] is None
+
+    if hook == "decide_retry":  # nothing fails that it would be asked about
+        assert live.job("fine")["status"] == "completed"
+    else:
+        wait_for(goes_well, "a call that goes well")
         assert not live.is_named(name)
 
 

@@ -9,15 +9,17 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from ratchet_kafka.client import masked, properties
 
 #: The same error is logged again after so many seconds.
 _AGAIN_S: Final = 30.0
 _LONGEST_LOOK_S: Final = 0.5
+_LOOK_FOR_TOPIC_S: Final = 5.0
 #: Headers as they go out, and as they came in.
 Headers = Sequence[tuple[str, str | bytes | None]]
 
@@ -97,9 +99,22 @@ class Outlet:
             BufferError: too much waits to be sent.
         """
         receipt = Receipt()
-        self._producer.produce(
-            topic, value=value, key=key, headers=list(headers), on_delivery=receipt.tell
+        produce = partial(
+            self._producer.produce,
+            topic,
+            value=value,
+            key=key,
+            headers=list(headers),
+            on_delivery=receipt.tell,
         )
+        try:
+            produce()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._UNKNOWN_TOPIC:  # noqa: SLF001
+                raise
+            # the library remembers for minutes that there was none: look whether there is one now
+            self._producer.list_topics(topic, timeout=_LOOK_FOR_TOPIC_S)
+            produce()
         return receipt
 
     def last_error(self) -> str:
