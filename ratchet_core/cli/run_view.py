@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ratchet_core.cli.output import STYLES, errors
+from ratchet_core.cli.terminal import STYLES, errors
 from ratchet_core.domain.states import StepState
 from ratchet_core.domain.views import RunView, StepView
 

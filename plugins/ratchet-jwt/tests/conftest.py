@@ -25,7 +25,7 @@ from ratchet_core.sdk import (
     Principal,
     Secret,
 )
-from ratchet_jwt import JwtAuthenticator
+from ratchet_jwt.authenticator import JwtAuthenticator
 
 
 class NoKeys:

@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 from ratchet_core.sdk import Principal, RequestView
-from ratchet_jwt import JwtAuthenticator
+from ratchet_jwt.authenticator import JwtAuthenticator
 
 SECRET = "canary-hs256-secret-0123456789abcdef"
 

@@ -12,7 +12,7 @@ import pytest
 
 from ratchet_core.sdk import Authenticator, RequestView
 from ratchet_core.testing import AuthenticatorContract, authenticator_settings, request_view
-from ratchet_jwt import JwtAuthenticator
+from ratchet_jwt.authenticator import JwtAuthenticator
 
 SECRET = "canary-hs256-secret-0123456789abcdef"
 
