@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from typing import Final
 
 import pytest
 from hypothesis import settings
 
 pytest_plugins = ["tests.servers", "tests.rabbitmq", "ratchet_core.testing"]
+
+#: Fixtures that find or start a server; whatever stands on one of them needs it, too.
+SERVERS: Final = frozenset(
+    {
+        "postgres_server_url",
+        "private_postgres_server",
+        "_session_redis_url",
+        "redis_server",
+        "rabbit_url",
+        "rabbit_server",
+        "kafka",
+    }
+)
 
 
 def pytest_configure() -> None:
@@ -19,6 +33,14 @@ def pytest_configure() -> None:
     parent = settings.get_profile("ci" if os.environ.get("CI") else "default")
     settings.register_profile("ratchet", parent, deadline=None)
     settings.load_profile("ratchet")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a server: these run on one Python only (.ci/run)."""
+    for item in items:
+        if not SERVERS.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
 
 
 @pytest.hookimpl(wrapper=True)

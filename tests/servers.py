@@ -209,16 +209,33 @@ def private_postgres_server() -> Iterator[PrivatePostgres]:
         yield server
 
 
+def drop_everything(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Leave nothing in a database."""
+    connection.execute("DROP SCHEMA public CASCADE")
+    connection.execute("CREATE SCHEMA public")
+
+
 class DatabasePool:
     """Databases that tests use one after the other, emptied in between.
 
     To create and drop one costs the server a checkpoint, seconds on a busy machine; to empty one
     costs milliseconds.
+
+    Args:
+        server: that has them.
+        stack: drops them at its end.
+        empty: how one is emptied, when nobody else is connected to it.
     """
 
-    def __init__(self, server: URL, stack: contextlib.ExitStack) -> None:
+    def __init__(
+        self,
+        server: URL,
+        stack: contextlib.ExitStack,
+        empty: Callable[[psycopg.Connection[tuple[Any, ...]]], None] = drop_everything,
+    ) -> None:
         self._server = server
         self._stack = stack
+        self._empty_it = empty
         self._idle: list[str] = []
 
     @contextlib.contextmanager
@@ -240,8 +257,7 @@ class DatabasePool:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-            connection.execute("DROP SCHEMA public CASCADE")
-            connection.execute("CREATE SCHEMA public")
+            self._empty_it(connection)
 
 
 @pytest.fixture(scope="session")

@@ -210,11 +210,11 @@ def test_lines_of_many_attempts_come_together(house: House, claimed: list[Assign
 
 
 def test_a_follower_misses_no_line_of_several_writers(
-    house: House, claimed: list[Assignment], database_url: str
+    house: House, claimed: list[Assignment], database: Database
 ) -> None:
     writers, each = 4, 30
-    databases = [Database(database_url) for _ in range(writers)]
-    houses = [House(database) for database in databases]
+    databases = [Database(database.url) for _ in range(writers)]
+    houses = [House(one) for one in databases]
     done = threading.Event()
     seen: list[str] = []
 
@@ -240,8 +240,8 @@ def test_a_follower_misses_no_line_of_several_writers(
             future.result()
         done.set()
         following.result()
-    for database in databases:
-        database.dispose()
+    for one in databases:
+        one.dispose()
 
     assert sorted(seen) == sorted(f"{n}/{c}" for n in range(writers) for c in range(each))
 

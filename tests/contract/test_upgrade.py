@@ -71,9 +71,7 @@ def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None
     assert current(database) == "9999"
 
 
-def test_a_start_that_finds_nothing_to_do_imports_no_alembic(
-    database: Database, database_url: str
-) -> None:
+def test_a_start_that_finds_nothing_to_do_imports_no_alembic(database: Database) -> None:
     code = (
         "import sys\n"
         "import ratchet_core.runtime\n"
@@ -84,7 +82,7 @@ def test_a_start_that_finds_nothing_to_do_imports_no_alembic(
     )
 
     said = subprocess.run(
-        [sys.executable, "-c", code, database_url], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, database.url], capture_output=True, text=True, check=True
     )
 
     assert said.stdout.strip() == "False"

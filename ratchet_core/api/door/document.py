@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -37,7 +38,11 @@ _API_KEY: Final = {
 
 
 class Document(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no types
-    """One OpenAPI document over some blueprints of an application."""
+    """One OpenAPI document over some blueprints of an application.
+
+    Operations are described when somebody asks for the document: that takes longer than all else
+    that makes an application, and most servers are never asked.
+    """
 
     #: Each blueprint documents its own problems.
     DEFAULT_ERROR_RESPONSE_NAME = None
@@ -65,6 +70,8 @@ class Document(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no 
         if needs_credentials(app):
             self.spec.components.security_scheme("apiKeyAuth", _API_KEY)
         self.ma_plugin.converter.add_parameter_attribute_function(comma_list_in_parameter)
+        self._included: list[tuple[DoorBlueprint, str]] = []
+        self._describing = threading.Lock()
 
     def _register_error_handlers(self) -> None:
         """Leave the application's error handlers alone: the guard and the blueprints answer."""
@@ -73,15 +80,20 @@ class Document(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no 
         """Describe no answers of flask-smorest's own form: ours never take it."""
 
     def include(self, blueprint: DoorBlueprint, *, name: str | None = None) -> None:
-        """Describe the operations of a blueprint that the application holds already."""
-        registered = name or blueprint.name
-        blueprint.register_views_in_doc(self, self._app, self.spec, name=registered, parameters=[])
-        self.spec.tag({"name": registered, "description": blueprint.description})
+        """Have the operations of a blueprint described that the application holds already."""
+        self._included.append((blueprint, name or blueprint.name))
 
     @functools.cached_property
     def written(self) -> Mapping[str, Any]:
         """The document; it is written once, as routes do not change while we serve."""
-        return cast("Mapping[str, Any]", _with_plain_nulls(self.spec.to_dict()))
+        with self._describing:
+            while self._included:
+                self._describe(*self._included.pop(0))
+            return cast("Mapping[str, Any]", _with_plain_nulls(self.spec.to_dict()))
+
+    def _describe(self, blueprint: DoorBlueprint, name: str) -> None:
+        blueprint.register_views_in_doc(self, self._app, self.spec, name=name, parameters=[])
+        self.spec.tag({"name": name, "description": blueprint.description})
 
     @functools.cached_property
     def yaml_text(self) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -140,10 +141,15 @@ def guarded(resolve: Resolver, requirement: Requirement, *, changes: bool = Fals
     return resolve_guarded
 
 
+def written() -> str:
+    """Return the schema as it is written, in the schema definition language."""
+    return files("ratchet_core.api.graphql").joinpath("schema.graphql").read_text(encoding="utf-8")
+
+
+@functools.cache
 def make_schema() -> GraphQLSchema:
-    """Return the schema with its resolvers."""
-    text = files("ratchet_core.api.graphql").joinpath("schema.graphql").read_text(encoding="utf-8")
-    schema = build_schema(text)
+    """Return the schema with its resolvers, one for all applications of this process."""
+    schema = build_schema(written(), assume_valid_sdl=True)  # a test has looked
     for type_name, resolvers in RESOLVERS.items():
         kind = schema.type_map[type_name]
         assert isinstance(kind, GraphQLObjectType)  # noqa: S101 - tells mypy what the SDL says

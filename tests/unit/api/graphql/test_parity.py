@@ -7,10 +7,17 @@ from typing import Any, Final
 
 import pytest
 from flask.testing import FlaskClient
-from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, get_named_type
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    get_named_type,
+    parse,
+)
+from graphql.validation.validate import validate_sdl
 
 from ratchet_core.api.graphql.arguments import camel
-from ratchet_core.api.graphql.schema import RESOLVERS, make_schema
+from ratchet_core.api.graphql.schema import RESOLVERS, make_schema, written
 from ratchet_core.api.graphql.subscription import _PERMISSION
 
 #: Why an operation has no field.
@@ -191,6 +198,10 @@ def schema() -> GraphQLSchema:
 def document(client: FlaskClient) -> dict[str, Any]:
     found: dict[str, Any] = client.get("/openapi.json").get_json()
     return found
+
+
+def test_the_schema_as_it_is_written_is_valid() -> None:
+    assert validate_sdl(parse(written())) == []
 
 
 def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
