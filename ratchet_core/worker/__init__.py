@@ -2,10 +2,7 @@
 
 A drain claims ready steps, calls their handlers and concludes them (docs/explanation/workers.md).
 The rules about runs and steps are the engine's; how processes are hosted by RQ is `dispatch`'s.
+The entries are in `run`; the room itself imports nothing, because `process` is for others, too.
 """
 
 from __future__ import annotations
-
-from ratchet_core.worker.run import run_inline, run_worker
-
-__all__ = ["run_inline", "run_worker"]

@@ -38,7 +38,7 @@ WORKER = """
 import os, sys
 from ratchet_core.config import load_settings
 from ratchet_core.runtime import Ratchet
-from ratchet_core.worker import run_worker
+from ratchet_core.worker.run import run_worker
 sys.exit(run_worker(Ratchet(load_settings(None, os.environ).settings, os.environ), slots=2))
 """
 

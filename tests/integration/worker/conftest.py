@@ -31,7 +31,7 @@ WORKER = """
 import logging, os, sys
 from ratchet_core.config import load_settings
 from ratchet_core.runtime import Ratchet
-from ratchet_core.worker import run_worker
+from ratchet_core.worker.run import run_worker
 logging.basicConfig(level="INFO", format="%(process)d %(name)s %(message)s")
 runtime = Ratchet(load_settings(None, os.environ).settings, os.environ)
 sys.exit(run_worker(runtime, slots=int(sys.argv[1]), burst="burst" in sys.argv))

@@ -7,8 +7,8 @@ import signal
 
 import psutil
 
-from ratchet_core.worker import run_inline
 from ratchet_core.worker.drain import Ending
+from ratchet_core.worker.run import run_inline
 from tests.integration.worker.conftest import Place, chain, one_step
 from tests.waiting import wait_for
 
