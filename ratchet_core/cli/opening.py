@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ratchet_core.cli.invocation import Invocation
+from ratchet_core.cli.start import make_data_dir
 from ratchet_core.config import Settings
 from ratchet_core.config.definitions import RegistrySettings
 from ratchet_core.config.settings import default_database_url
-from ratchet_core.errors import ConfigurationError
 from ratchet_core.registry.found import Loaded
 from ratchet_core.registry.loader import load_definitions
 from ratchet_core.runtime import Ratchet
@@ -39,19 +39,6 @@ def opened_stored(invocation: Invocation) -> Iterator[Ratchet]:
     with opened(invocation, invocation.load().settings) as runtime:
         runtime.check_schema()
         yield runtime
-
-
-def make_data_dir(settings: Settings) -> None:
-    """Make the data directory, readable by its owner alone.
-
-    Raises:
-        ConfigurationError: it cannot be made.
-    """
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        message = f"the data directory {settings.data_dir} cannot be made: {error.strerror}"
-        raise ConfigurationError(message) from None
 
 
 @contextlib.contextmanager

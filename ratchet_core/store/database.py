@@ -8,7 +8,6 @@ wakes waiters at once and frees it on death, while SQLite's own waiting sleeps f
 from __future__ import annotations
 
 import random
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -16,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-import psycopg
 from sqlalchemy import Connection, Engine, Row, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -118,6 +116,8 @@ class Database:
         else:
             message = f"database.url: '{self.dialect}' is not supported; use sqlite or postgresql"
             raise ConfigurationError(message)
+        # what the driver itself raises; only SQLAlchemy knows which one it has imported
+        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.OperationalError
         # a look needs no transaction, and on PostgreSQL it saves two round trips
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._still = self.engine.execution_options(isolation_level=_STILL[self.dialect])
@@ -126,7 +126,7 @@ class Database:
     def read(self) -> Iterator[Tx]:
         """Open a read-only look at the database; each statement sees the newest state."""
         with (
-            translated_errors(),
+            translated_errors(self._driver_error),
             self._reader.connect() as connection,
             _dropped_if_lost(connection),
         ):
@@ -138,7 +138,7 @@ class Database:
 
         Only the database's clock goes on.
         """
-        with translated_errors(), self._still.connect() as connection:
+        with translated_errors(self._driver_error), self._still.connect() as connection:
             if self.dialect == "postgresql":
                 with connection.begin():
                     yield connection
@@ -173,12 +173,12 @@ class Database:
     @contextmanager
     def _written(self, durable: bool, polite: bool, pipelined: bool) -> Iterator[Tx]:  # noqa: FBT001
         if self._lock is None:
-            with translated_errors(), self.engine.connect() as connection:
+            with translated_errors(self._driver_error), self.engine.connect() as connection:
                 raw: Any = connection.connection.driver_connection
                 with raw.pipeline() if pipelined else nullcontext(), connection.begin():
                     yield connection
             return
-        with translated_errors(), self.engine.connect() as connection:
+        with translated_errors(self._driver_error), self.engine.connect() as connection:
             _set_synchronous(connection, durable=durable)
             with self._lock.held(polite=polite):
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -257,15 +257,19 @@ def sqlstate(error: Exception) -> str | None:
 
 
 @contextmanager
-def translated_errors() -> Iterator[None]:
-    """Turn a database that cannot be reached into `Unavailable`; other errors pass."""
+def translated_errors(driver_error: type[Exception]) -> Iterator[None]:
+    """Turn a database that cannot be reached into `Unavailable`; other errors pass.
+
+    Args:
+        driver_error: of statements that go by no SQLAlchemy.
+    """
     try:
         yield
     except OperationalError as error:
         if error.connection_invalidated or _is_unreachable(error.orig):
             raise Unavailable(_NO_ANSWER, 2.0) from error
         raise
-    except (sqlite3.OperationalError, psycopg.OperationalError) as error:
+    except driver_error as error:
         if _is_unreachable(error):
             raise Unavailable(_NO_ANSWER, 2.0) from error
         raise

@@ -6,8 +6,7 @@ import logging
 import os
 
 from ratchet_core.cli.invocation import Invocation, command, pass_invocation
-from ratchet_core.cli.opening import make_data_dir
-from ratchet_core.cli.start import logged, parent_option
+from ratchet_core.cli.start import logged, make_data_dir, parent_option
 from ratchet_core.ingest import run_ingest
 from ratchet_core.runtime import Ratchet
 from ratchet_core.worker.process import die_with

@@ -14,9 +14,10 @@ from ratchet_core.cli.exit_code import ExitCode
 from ratchet_core.cli.inline import InlineDrain
 from ratchet_core.cli.invocation import Invocation, command, pass_invocation
 from ratchet_core.cli.json_value import read_json
-from ratchet_core.cli.opening import make_data_dir, opened_paths, scratch
+from ratchet_core.cli.opening import opened_paths, scratch
 from ratchet_core.cli.output import to_json
 from ratchet_core.cli.run_view import run_display
+from ratchet_core.cli.start import make_data_dir
 from ratchet_core.config import LoadedSettings, Settings
 from ratchet_core.domain.log import LogQuery
 from ratchet_core.domain.name import WorkflowName, parse_name

@@ -9,13 +9,8 @@ import click
 from ratchet_core.app import run_server
 from ratchet_core.app.server import ServerOptions
 from ratchet_core.cli.invocation import Invocation, command, pass_invocation
-from ratchet_core.cli.opening import make_data_dir
-from ratchet_core.cli.start import (
-    logged,
-    parent_option,
-    print_sync,
-    refuse_broken_definitions,
-)
+from ratchet_core.cli.start import logged, make_data_dir, parent_option
+from ratchet_core.cli.sync_report import print_sync, refuse_broken_definitions
 from ratchet_core.config import check_bind
 from ratchet_core.runtime import Ratchet
 from ratchet_core.worker.process import die_with

@@ -15,9 +15,8 @@ from ratchet_core.cli.hosting.definitions import Synced, SyncProcess, Watching
 from ratchet_core.cli.hosting.part import Part
 from ratchet_core.cli.hosting.supervision import Supervision
 from ratchet_core.cli.invocation import Invocation, command, pass_invocation
-from ratchet_core.cli.opening import make_data_dir
 from ratchet_core.cli.output import to_json
-from ratchet_core.cli.start import logged
+from ratchet_core.cli.start import logged, make_data_dir
 from ratchet_core.config import Settings, check_bind
 from ratchet_core.dispatch.embedded import EmbeddedRedis, find_binary
 from ratchet_core.errors import ConfigurationError, Unavailable

@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from ratchet_core.cli.invocation import Invocation, command, pass_invocation
-from ratchet_core.cli.opening import make_data_dir
-from ratchet_core.cli.start import logged, parent_option
+from ratchet_core.cli.start import logged, make_data_dir, parent_option
 from ratchet_core.runtime import Ratchet
 from ratchet_core.worker.process import die_with
 from ratchet_core.worker.run import run_worker

@@ -11,7 +11,7 @@ from ratchet_core.cli.document import problem_document, workflow_document
 from ratchet_core.cli.exit_code import ExitCode
 from ratchet_core.cli.invocation import Invocation, group, pass_invocation
 from ratchet_core.cli.opening import opened, opened_stored
-from ratchet_core.cli.start import print_sync
+from ratchet_core.cli.sync_report import print_sync
 from ratchet_core.domain.name import WorkflowName, parse_name
 from ratchet_core.domain.query import Window, WorkflowQuery
 from ratchet_core.domain.views import WorkflowView
