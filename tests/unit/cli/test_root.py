@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 from pathlib import Path
@@ -50,6 +51,15 @@ def test_every_command_of_the_list_exists_and_explains_itself(name: str) -> None
     command = command_named(name)
 
     assert inspect.cleandoc(command.help or "").endswith((".", "`.", "too."))
+
+
+def test_importing_a_command_leaves_the_garbage_collector_on() -> None:
+    sys.modules.pop("ratchet_core.cli.command.version", None)
+
+    command_named("version")
+
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0  # what stays for good is not looked at again
 
 
 @pytest.mark.parametrize("name", COMMANDS)
