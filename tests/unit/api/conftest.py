@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from ratchet_core.app import create_app
@@ -56,7 +57,13 @@ def ratchet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ratchet]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def shared_app(ratchet: Ratchet) -> Flask:
+    """Give our own application; who changes one makes one of his own."""
+    return create_app(ratchet)
+
+
 @pytest.fixture
-def client(ratchet: Ratchet) -> FlaskClient:
+def client(shared_app: Flask) -> FlaskClient:
     """Give a client of our own application."""
-    return create_app(ratchet).test_client()
+    return shared_app.test_client()

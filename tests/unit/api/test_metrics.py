@@ -19,6 +19,12 @@ ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.*) \|$", re.MULTILINE)
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
+@pytest.fixture
+def client(ratchet: Ratchet) -> FlaskClient:
+    """Give a client of an application that has counted nothing yet."""
+    return create_app(ratchet).test_client()
+
+
 def _samples(text: str) -> Samples:
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value

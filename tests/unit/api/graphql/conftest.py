@@ -1,4 +1,4 @@
-"""What the tests of the GraphQL door share: one application, and a caller that unpacks answers."""
+"""What the tests of the GraphQL door share: a caller that unpacks answers."""
 
 from __future__ import annotations
 
@@ -6,25 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
-from ratchet_core.app import create_app
-from ratchet_core.runtime import Ratchet
-
 Ask = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="session")
-def shared_app(ratchet: Ratchet) -> Flask:
-    """Give one application to all tests of this folder: making one takes a second or two."""
-    return create_app(ratchet)
-
-
-@pytest.fixture
-def client(shared_app: Flask) -> FlaskClient:
-    """Give a client of the shared application."""
-    return shared_app.test_client()
 
 
 @pytest.fixture
