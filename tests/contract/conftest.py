@@ -16,7 +16,7 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import URL
 
 from ratchet_core.store.database import Database
-from ratchet_core.store.upgrade import upgrade
+from ratchet_core.store.upgrade import head, upgrade
 from tests.contract.engine_house import House
 from tests.servers import DatabasePool, drop_everything
 
@@ -53,9 +53,11 @@ def upgraded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def empty_tables(tables: frozenset[str], connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-    """Empty these tables and begin their numbers anew; drop everything where there are others."""
+    """Empty these tables and begin their numbers anew; drop everything of another schema."""
     found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    if {name for (name,) in found} != tables:
+    is_whole = {name for (name,) in found} == tables
+    named = sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(VERSION_TABLE))
+    if not is_whole or connection.execute(named).fetchall() != [(head(),)]:
         drop_everything(connection)
         return
     asked = sql.SQL("SELECT EXISTS (SELECT FROM {})")
