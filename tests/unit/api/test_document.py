@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,15 @@ def test_yaml_and_json_say_the_same(client: FlaskClient, document: dict[str, Any
 
     assert answer.mimetype == "application/yaml"
     assert yaml.safe_load(answer.text) == document
+
+
+def test_it_is_whole_when_several_ask_for_it_first(ratchet: Ratchet, client: FlaskClient) -> None:
+    app = create_app(ratchet)
+    paths = ["/openapi.json", "/openapi.yaml"] * 4
+    with ThreadPoolExecutor(len(paths)) as pool:
+        answers = list(pool.map(lambda path: app.test_client().get(path), paths))
+
+    assert [answer.text for answer in answers] == [client.get(path).text for path in paths]
 
 
 def test_it_covers_every_route_and_method_and_nothing_else(
