@@ -15,6 +15,8 @@ from tests.kafka_broker import KafkaBroker
 from tests.processes import Running, ratchet_up
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.server  # all on one cluster
+
 EXAMPLES = Path(__file__).resolve().parents[3] / "contrib" / "examples"
 TOPICS = ("user-events", "order-events", "gossip")
 CONFIGURATION = """\

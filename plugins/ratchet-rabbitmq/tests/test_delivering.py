@@ -19,6 +19,8 @@ from tests.rabbitmq import Broker, RabbitServer, new_server, private_rabbit
 from tests.servers import free_port
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.server  # some start their own broker
+
 CONFIGURATION = """\
 output:
   global_destinations:
