@@ -95,7 +95,9 @@ def test_ratchet_091_092_093_094_095_the_exporter_reads_its_own_server(
     assert all(SAMPLE.fullmatch(line) for line in samples), samples
     assert f"ratchet_total_tasks {total}" in samples
     assert 'ratchet_jobs_total{status="completed"} 3' in samples
-    assert 'ratchet_jobs_total{status="running"} 1' in samples
+    # its own job: that it has started is stored after 20 ms, which an answer may be faster than
+    own = [f'ratchet_jobs_total{{status="{status}"}} 1' for status in ("pending", "running")]
+    assert len(set(own) & set(samples)) == 1
 
 
 @pytest.mark.parametrize(("key", "status"), [("good", 202), ("bad", 403)])
