@@ -1,8 +1,10 @@
 """Notices: tells those who follow the journal that it has grown, so that they need not poll.
 
-A notice is a hint. It carries nothing, may be lost or come for nothing, and never raises: without
-Redis a follower looks into the database by itself, a few times a second. Publishing happens on a
-thread of its own, many notices at a time, so that no commit waits for Redis.
+Who waits for outputs to deliver hears of the ends of runs alone: steps between end far more often,
+and each notice wakes a process. A notice is a hint. It carries nothing, may be lost or come for
+nothing, and never raises: without Redis a follower looks into the database by itself, a few times a
+second. Publishing happens on a thread of its own, many notices at a time, so that no commit waits
+for Redis.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from redis.exceptions import RedisError
 
 from ratchet_core.dispatch.connection import LONGEST_BLOCK_S, RedisConnection
 
-#: Channel that notices are published on.
-CHANNEL: Final = "ratchet:journal"
+#: Channel on which all growth of the journal is told.
+JOURNAL: Final = "ratchet:journal"
+#: Channel on which only that is told after which there may be something to deliver.
+ENDS: Final = "ratchet:ends"
 #: Shortest time between two notices of one process; what happens in between shares one.
-_SPACING_S: Final = 0.002
+_SPACING_S: Final = 0.005
 #: The same while nobody listens.
 _UNHEARD_SPACING_S: Final = 0.05
 
@@ -38,18 +42,26 @@ class Notices:
         self._process: int | None = None
         self._starting = threading.Lock()
         self._wanted = threading.Event()
+        self._has_ends = False
 
-    def notify(self) -> None:
-        """Tell that the journal has grown; returns at once and never raises."""
+    def notify(self, *, ended: bool = True) -> None:
+        """Tell that the journal has grown; returns at once and never raises.
+
+        Args:
+            ended: there may be something to deliver now. False: runs were made or went on.
+        """
         if self._connection.is_resting:
             return
         if self._process != os.getpid():
             self._start()
-        self._wanted.set()
+        if ended:
+            self._has_ends = True
+        if not self._wanted.is_set():
+            self._wanted.set()
 
-    def listener(self) -> Listener:
-        """Return somebody who waits for notices, for one thread."""
-        return Listener(self._connection)
+    def listener(self, channel: str = JOURNAL) -> Listener:
+        """Return somebody who waits for notices of a channel, for one thread."""
+        return Listener(self._connection, channel)
 
     def _start(self) -> None:
         if self._starting.acquire(blocking=False):
@@ -68,15 +80,19 @@ class Notices:
     def _publish(self, wanted: threading.Event) -> None:
         while wanted.wait():
             wanted.clear()
-            heard = self._connection.ask(lambda client: client.publish(CHANNEL, b""), 0)
+            heard = self._connection.ask(lambda client: client.publish(JOURNAL, b""), 0)
+            if self._has_ends:
+                self._has_ends = False
+                self._connection.ask(lambda client: client.publish(ENDS, b""), 0)
             time.sleep(_SPACING_S if heard else _UNHEARD_SPACING_S)
 
 
 class Listener:
-    """Waits for notices, over a connection of its own."""
+    """Waits for notices of one channel, over a connection of its own."""
 
-    def __init__(self, connection: RedisConnection) -> None:
+    def __init__(self, connection: RedisConnection, channel: str) -> None:
         self._connection = connection
+        self._name = channel
         self._channel: Any = None
 
     def wait(self, timeout_s: float) -> bool | None:
@@ -107,7 +123,7 @@ class Listener:
         if self._channel is None:
             subscribe: Callable[..., Any] = client.pubsub
             self._channel = subscribe(ignore_subscribe_messages=True)
-            self._channel.subscribe(CHANNEL)
+            self._channel.subscribe(self._name)
             return True  # what was told before we listened may have been missed
         message = self._channel.get_message(timeout=timeout_s)
         while message is not None and self._channel.get_message(timeout=0) is not None:

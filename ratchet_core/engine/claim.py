@@ -54,9 +54,9 @@ class _Look:
 def _look(core: Core, queues: Sequence[str]) -> _Look:
     """Look what can be claimed; wakes steps whose back-off has ended."""
     with core.database.read() as tx:
-        seen = claims.outlook(tx)
-        free = [queue for queue in queues if queue not in seen.queues] if seen.queues else queues
-        found = any(claims.any_ready(tx, queue) for queue in free)
+        seen = claims.outlook(tx, queues)
+    free = [queue for queue in queues if queue not in seen.queues] if seen.queues else queues
+    found = seen.found
     if seen.due_in_us is not None and seen.due_in_us <= 0:
         woken = core.database.transact(claims.wake_due, durable=False, polite=True)
         found = found or woken > 0
@@ -77,7 +77,7 @@ def _take(
                     return rows
         return ()
 
-    return core.database.transact(work, durable=False, polite=True, pipelined=True)
+    return core.database.transact(work, durable=False, polite=True, single=True)
 
 
 def has_ready(core: Core, queues: Sequence[str]) -> bool:
@@ -95,7 +95,7 @@ def next_ready_in_s(core: Core) -> float | None:
 def ready_count(core: Core, queues: Sequence[str], limit: int = 1000) -> int:
     """Count the steps that can be claimed from the queues, up to `limit` per queue."""
     with core.database.read() as tx:
-        paused = claims.outlook(tx).queues
+        paused = claims.outlook(tx, queues).queues
         free = [queue for queue in queues if queue not in paused]
         return sum(claims.count_ready(tx, queue, limit) for queue in free)
 

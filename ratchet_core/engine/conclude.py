@@ -73,11 +73,11 @@ def conclude(
         return conclusion
 
     done = core.database.transact(work, durable=durable, polite=True, pipelined=True)
-    core.notify()
     done.check_written()
     concluded = done.concluded()
     if concluded.ready:
         core.ring(concluded.ready)
+    core.notify(ended=done.has_ended_runs)
     return concluded
 
 
@@ -113,7 +113,7 @@ class _Conclusion:
         self.next: list[Assignment] = []
         self.ready: dict[str, int] = {}
         self.stale = 0
-        self.written = Written(())
+        self.written = Written((), ())
 
     def apply(self, finished: Sequence[Finished]) -> None:
         """Decide and write everything."""
@@ -125,6 +125,11 @@ class _Conclusion:
             self._move_run(run)
         self._write()
         self._assign_next()
+
+    @property
+    def has_ended_runs(self) -> bool:
+        """Whether a run has come to its end."""
+        return any(row["completed_at"] is not None for row in self.moved_runs)
 
     def concluded(self) -> Concluded:
         """Return what followed."""

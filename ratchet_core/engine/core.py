@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ratchet_core.engine.admission import Admission
 from ratchet_core.engine.destinations import DestinationRules
@@ -14,11 +15,16 @@ from ratchet_core.telemetry.tracing import NO_TRACING, Tracing
 
 #: Tells that steps became ready: queue to how many.
 Ring = Callable[[Mapping[str, int]], None]
-#: Tells that the journal has grown.
-Notify = Callable[[], None]
 
 
-def tell_nobody() -> None:
+class Notify(Protocol):
+    """Tells that the journal has grown."""
+
+    def __call__(self, *, ended: bool = True) -> None:
+        """Tell it; `ended` is False where no run has ended and nothing is to be delivered."""
+
+
+def tell_nobody(*, ended: bool = True) -> None:
     """Stand in for a `Notify` where nobody follows the journal."""
 
 

@@ -217,9 +217,9 @@ def _store_all(
         return ready
 
     ready = core.database.transact(work, pipelined=True, retried=RETRIED_WITH_DOUBLES)
-    core.notify()
     if any(ready.values()):
         core.ring(ready)
+    core.notify(ended=any(item.run["completed_at"] is not None for _, item in prepared))
 
 
 #: Principal and key to the id of the run that they made, and the hash of its request.

@@ -65,7 +65,8 @@ _WOKEN: Final = Bulk(
 _DUE_IN: Final = Query("SELECT min(ready_at) - {now} FROM steps WHERE state = 'backoff'")
 #: What is paused is only read where anything is: else no drain pays a round trip for it.
 _OUTLOOK: Final = Query(
-    "SELECT min(ready_at) - {now}, EXISTS (SELECT 1 FROM pauses) FROM steps WHERE state = 'backoff'"
+    "SELECT min(ready_at) - {now}, EXISTS (SELECT 1 FROM pauses), EXISTS (SELECT 1 FROM steps "
+    "WHERE state = 'ready' AND queue IN :queues[]) FROM steps WHERE state = 'backoff'"
 )
 _PAUSES: Final = Query("SELECT kind, subject FROM pauses")
 _ANY_READY: Final = Query("SELECT 1 FROM steps WHERE state = 'ready' AND queue = :queue LIMIT 1")
@@ -126,22 +127,25 @@ class Outlook:
     """What a drain has to know before it claims."""
 
     due_in_us: int | None  #: until the next back-off ends, in microseconds; None without any
+    found: bool  #: a step waits in one of the queues that are not paused
     queues: frozenset[str]  #: that are paused
     workflows: frozenset[str]  #: UUIDs of workflows that are paused
 
 
-def outlook(tx: Tx) -> Outlook:
-    """Look when the next back-off ends, and what is paused."""
-    [(due, is_any_paused)] = _OUTLOOK.rows(tx, {})
+def outlook(tx: Tx, queues: Sequence[str]) -> Outlook:
+    """Look what waits in queues, when the next back-off ends, and what is paused."""
+    [(due, is_any_paused, found)] = _OUTLOOK.rows(tx, {"queues": list(queues)})
     due_in_us = None if due is None else int(due)
     if not is_any_paused:
-        return Outlook(due_in_us, _NONE, _NONE)
+        return Outlook(due_in_us, bool(found), _NONE, _NONE)
     rows = _PAUSES.rows(tx, {})
-    queues, workflows = (
+    paused, workflows = (
         frozenset(subject for kind, subject in rows if kind == wanted)
         for wanted in (PauseKind.QUEUE, PauseKind.WORKFLOW)
     )
-    return Outlook(due_in_us, queues, workflows)
+    if found and paused:
+        found = any(any_ready(tx, queue) for queue in queues if queue not in paused)
+    return Outlook(due_in_us, bool(found), paused, workflows)
 
 
 def claim(tx: Tx, drain_id: str, queue: str, count: int, *, alone: bool) -> list[ClaimedStep]:

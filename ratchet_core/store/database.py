@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -43,6 +43,11 @@ _SESSION: Final = (
     "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c timezone=UTC "
     "-c idle_in_transaction_session_timeout=60000 -c synchronous_commit=on"
 )
+_BEGIN: Final = "BEGIN"
+_COMMIT: Final = "COMMIT"
+#: States, as the driver names them, in which a transaction can be rolled back; in any other one but
+#: IDLE nobody knows what the connection is in the middle of.
+_ROLLS_BACK: Final = ("INTRANS", "INERROR")
 #: Isolation in which all statements of a transaction see the same state.
 _STILL: Final = {"sqlite": "AUTOCOMMIT", "postgresql": "REPEATABLE READ"}
 _CONNECT_ARGS: Final = {
@@ -151,7 +156,12 @@ class Database:
 
     @contextmanager
     def write(
-        self, *, durable: bool = True, polite: bool = False, pipelined: bool = False
+        self,
+        *,
+        durable: bool = True,
+        polite: bool = False,
+        pipelined: bool = False,
+        single: bool = False,
     ) -> Iterator[Tx]:
         """Open a write transaction; it commits at the end of the block, or rolls back.
 
@@ -161,9 +171,11 @@ class Database:
             polite: let others who wait for the lock go first (drains do).
             pipelined: PostgreSQL: statements travel together, the first with BEGIN, the last
                 with COMMIT. Only statements of `store.driver` may be used.
+            single: PostgreSQL: one statement writes, and is a transaction of its own.
         """
         companion = self.companion()
-        with self._written(durable, polite, pipelined) as connection:
+        single = single and companion is None
+        with self._written(durable, polite, pipelined, single) as connection:
             yield connection
             if companion is not None:
                 companion.write(connection)
@@ -171,23 +183,45 @@ class Database:
             companion.committed()
 
     @contextmanager
-    def _written(self, durable: bool, polite: bool, pipelined: bool) -> Iterator[Tx]:  # noqa: FBT001
+    def _written(
+        self,
+        durable: bool,  # noqa: FBT001 - as `write` has them
+        polite: bool,  # noqa: FBT001
+        pipelined: bool,  # noqa: FBT001
+        single: bool,  # noqa: FBT001
+    ) -> Iterator[Tx]:
+        if self._lock is None and single:
+            with self.read() as connection:
+                yield connection
+            return
+        if self._lock is None and pipelined:
+            with (
+                translated_errors(self._driver_error),
+                self._reader.connect() as connection,
+                _pipe(connection),
+            ):
+                yield connection
+            return
         if self._lock is None:
-            with translated_errors(self._driver_error), self.engine.connect() as connection:
-                raw: Any = connection.connection.driver_connection
-                with raw.pipeline() if pipelined else nullcontext(), connection.begin():
-                    yield connection
+            with (
+                translated_errors(self._driver_error),
+                self.engine.connect() as connection,
+                connection.begin(),
+            ):
+                yield connection
             return
         with translated_errors(self._driver_error), self.engine.connect() as connection:
             _set_synchronous(connection, durable=durable)
+            raw: Any = connection.connection.driver_connection  # SQLAlchemy's way costs more
             with self._lock.held(polite=polite):
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                raw.execute("BEGIN IMMEDIATE")
                 try:
                     yield connection
                 except BaseException:
-                    connection.exec_driver_sql("ROLLBACK")
+                    if raw.in_transaction:
+                        raw.execute("ROLLBACK")
                     raise
-                connection.exec_driver_sql("COMMIT")
+                raw.execute("COMMIT")
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -209,6 +243,7 @@ class Database:
         durable: bool = True,
         polite: bool = False,
         pipelined: bool = False,
+        single: bool = False,
         retried: frozenset[str] = _RETRIED,
     ) -> Result:
         """Do `work` in one transaction; again as a whole where the database asks for it.
@@ -218,11 +253,14 @@ class Database:
             durable: as in `write`.
             polite: as in `write`.
             pipelined: as in `write`.
+            single: as in `write`.
             retried: SQLSTATEs after which the work is done again.
         """
         for attempt in range(_TRIES):
             try:
-                with self.write(durable=durable, polite=polite, pipelined=pipelined) as tx:
+                with self.write(
+                    durable=durable, polite=polite, pipelined=pipelined, single=single
+                ) as tx:
                     return work(tx)
             except Exception as error:
                 if attempt == _TRIES - 1 or sqlstate(error) not in retried:
@@ -289,6 +327,28 @@ def _dropped_if_lost(connection: Connection) -> Iterator[None]:
             raw: Any = connection.connection.driver_connection
             if getattr(raw, "closed", False):  # sqlite3 has no such thing
                 connection.invalidate()
+        raise
+
+
+@contextmanager
+def _pipe(connection: Connection) -> Iterator[None]:
+    """Open a transaction whose BEGIN and COMMIT travel with its statements.
+
+    The driver would wait for the answer to a BEGIN of its own; so its connection is left in
+    autocommit, and the two are statements like others.
+    """
+    raw: Any = connection.connection.driver_connection
+    try:
+        with raw.pipeline():
+            raw.execute(_BEGIN)
+            yield
+            raw.execute(_COMMIT)
+    except BaseException:
+        state = "UNKNOWN" if raw.closed else raw.info.transaction_status.name
+        if state in _ROLLS_BACK:
+            raw.execute("ROLLBACK")
+        elif state != "IDLE":
+            connection.invalidate()
         raise
 
 

@@ -6,13 +6,14 @@ second its per-row work costs more than the database's. One text serves both dat
     :name            a value
     IN :name[]       a list of values
 
-A `Bulk` writes many rows: on SQLite by `executemany`, on PostgreSQL as one statement over the rows
-in JSON. In a pipelined transaction statements travel together: `ask_all` and `write_all` cost one
-round trip each, however many they send.
+A `Bulk` writes many rows: on SQLite by `executemany`, on PostgreSQL over the rows in JSON, several
+Bulks in one statement. In a pipelined transaction statements travel together: `ask_all` and
+`write_all` cost one round trip each, however many they send.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -70,6 +71,9 @@ class Query:
 class Bulk:
     """A statement that is executed for many rows.
 
+    On PostgreSQL the Bulks of one `write_all` are one statement and see the same state: none may
+    meet a row that another one of them writes.
+
     Args:
         sql: an UPDATE whose values are `:name`, or `INSERT INTO table` alone, or an `INSERT …
             SELECT … WHERE` whose values are `:name`; `{now}` is the database's clock.
@@ -111,12 +115,20 @@ def ask_all(
 class Written:
     """How many rows each Bulk met; known at the latest when the transaction has ended."""
 
-    def __init__(self, cursors: Sequence[Any | None]) -> None:
-        self._cursors = cursors
+    def __init__(self, asked: Sequence[bool], cursors: Sequence[Any]) -> None:
+        self._asked = asked  # whether a Bulk had rows
+        self._cursors = cursors  # SQLite: one for each that had; PostgreSQL: one for all
 
     def counts(self) -> list[int]:
-        """Return the numbers, in the order of the Bulks."""
-        return [0 if cursor is None else int(cursor.rowcount) for cursor in self._cursors]
+        """Return the numbers, in the order of the Bulks; ask once."""
+        if not any(self._asked):
+            return [0] * len(self._asked)
+        first = self._cursors[0]
+        if len(self._cursors) == 1 and first.description is not None:
+            met = iter(first.fetchone())
+        else:
+            met = iter([cursor.rowcount for cursor in self._cursors])
+        return [int(next(met)) if asked else 0 for asked in self._asked]
 
 
 def write_all(tx: Tx, batches: Sequence[tuple[Bulk, Rows]]) -> Written:
@@ -124,19 +136,30 @@ def write_all(tx: Tx, batches: Sequence[tuple[Bulk, Rows]]) -> Written:
 
     In a pipelined transaction they travel with what follows, the commit included.
     """
-    cursors: list[Any | None] = []
-    for bulk, rows in batches:
-        if not rows:
-            cursors.append(None)
-            continue
-        cursor = _cursor(tx)
-        if tx.dialect.name == "sqlite":
-            cursor.executemany(bulk.lite, rows)
-        else:
-            # one JSON text: the driver would escape arrays element by element, in Python
-            cursor.execute(bulk.post, {"rows": orjson.dumps(rows).decode()})
-        cursors.append(cursor)
-    return Written(cursors)
+    asked = [bool(rows) for _, rows in batches]
+    given = [(bulk, rows) for bulk, rows in batches if rows]
+    cursors: list[Any] = []
+    if tx.dialect.name == "sqlite":
+        for bulk, rows in given:
+            cursors.append(_cursor(tx))
+            cursors[-1].executemany(bulk.lite, rows)
+    elif given:
+        # one JSON text each: the driver would escape arrays element by element, in Python
+        values = {f"rows{n}": orjson.dumps(rows).decode() for n, (_, rows) in enumerate(given)}
+        cursors.append(_cursor(tx))
+        cursors[0].execute(_together(tuple(bulk.post for bulk, _ in given)), values)
+    return Written(asked, cursors)
+
+
+@functools.cache
+def _together(statements: tuple[str, ...]) -> str:
+    """Return one statement that writes them all and answers how many rows each has met."""
+    parts = [
+        f"w{n} AS ({text.replace('%(rows)s', f'%(rows{n})s')} RETURNING 1)"
+        for n, text in enumerate(statements)
+    ]
+    counts = ", ".join(f"(SELECT count(*) FROM w{n})" for n in range(len(statements)))  # noqa: S608
+    return f"WITH {', '.join(parts)} SELECT {counts}"
 
 
 def write(tx: Tx, bulk: Bulk, rows: Rows) -> int:

@@ -6,7 +6,7 @@ step, then attempt (architecture.md section 3).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -73,14 +73,17 @@ _STEP_COLUMNS: Final = (
     "id, run_id, position, name, state, pending_parents, attempts, failures, losses, "
     "interruptions, drain_id, token, attempt_id, queue, input, alone, changes"
 )
+_IS_WAITING: Final = _STEP_COLUMNS.count(",") + 1
 _LOCK_RUNS: Final = Query(
     "SELECT r.id, r.snapshot_id, r.namespace, r.name, r.version, r.state, r.steps_open, "
     "r.steps_active, r.steps_backoff, r.steps_failed, r.steps_total, r.retries, r.started_at, "
     "r.priority, {now}, r.waiting_for FROM runs r WHERE r.id IN :ids[] ORDER BY r.id {lock}"
 )
 _STEPS_BY_ID: Final = Query(f"SELECT {_STEP_COLUMNS} FROM steps WHERE id IN :ids[]")  # noqa: S608
-_STEPS_BY_POSITION: Final = Query(
-    f"SELECT {_STEP_COLUMNS} FROM steps WHERE run_id IN :run_ids[] "  # noqa: S608
+#: Steps by their ids, and those that wait for parents, which the last column tells.
+_STEPS_AND_WAITING: Final = Query(
+    f"SELECT {_STEP_COLUMNS}, 0 FROM steps WHERE id IN :ids[] "  # noqa: S608
+    f"UNION ALL SELECT {_STEP_COLUMNS}, 1 FROM steps WHERE run_id IN :run_ids[] "
     "AND position IN :positions[] AND state = 'pending'"
 )
 _STEPS_OF_RUN: Final = Query(
@@ -110,20 +113,23 @@ def look(
         step_ids: steps of those runs to read.
         places: (run id, position) of steps that may wait for parents.
     """
-    questions: list[tuple[Query, Mapping[str, Any]]] = [
-        (_LOCK_RUNS, {"ids": sorted(run_ids)}),
-        (_STEPS_BY_ID, {"ids": list(step_ids)}),
-    ]
+    values: dict[str, Any] = {"ids": list(step_ids)}
+    asked = _STEPS_BY_ID
     if places:
-        values = {
-            "run_ids": sorted({run_id for run_id, _ in places}),
-            "positions": sorted({position for _, position in places}),
-        }
-        questions.append((_STEPS_BY_POSITION, values))
-    answers = ask_all(tx, questions)
-    runs, now_us = _run_frames(answers[0])
-    waiting = {(row[1], row[2]): _frame(row) for row in (answers[2] if places else ())}
-    return Look(runs, {row[0]: _frame(row) for row in answers[1]}, waiting, now_us)
+        asked = _STEPS_AND_WAITING
+        values["run_ids"] = sorted({run_id for run_id, _ in places})
+        values["positions"] = sorted({position for _, position in places})
+    # two statements: the second one sees what was committed while the first one waited for locks
+    found, seen = ask_all(tx, [(_LOCK_RUNS, {"ids": sorted(run_ids)}), (asked, values)])
+    runs, now_us = _run_frames(found)
+    steps: dict[str, StepFrame] = {}
+    waiting: dict[tuple[str, int], StepFrame] = {}
+    for row in seen:
+        if places and row[_IS_WAITING]:
+            waiting[row[1], row[2]] = _frame(row)
+        else:
+            steps[row[0]] = _frame(row)
+    return Look(runs, steps, waiting, now_us)
 
 
 def lock_runs(tx: Tx, run_ids: Iterable[str]) -> tuple[dict[str, RunFrame], int]:

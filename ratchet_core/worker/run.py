@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ratchet_core.dispatch.hosts import Hosts
+from ratchet_core.dispatch.notices import ENDS
 from ratchet_core.dispatch.worker import run_worker as run_rq_worker
 from ratchet_core.domain.states import RUN_TERMINAL
 from ratchet_core.runtime import Ratchet
@@ -125,7 +126,7 @@ def deliverer_of(runtime: Ratchet, is_asked: Callable[[], bool]) -> Deliverer:
         sender,
         runtime.destination_kinds,
         slots=settings.output.max_concurrent_deliveries,
-        notices=runtime.notices.listener(),
+        notices=runtime.notices.listener(ENDS),
         is_asked=is_asked,
     )
 

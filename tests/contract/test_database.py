@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -14,7 +15,9 @@ from ratchet_core.domain.workflow import single_step
 from ratchet_core.engine.work import Assignment
 from ratchet_core.errors import Unavailable
 from ratchet_core.store.database import Database, Tx
-from ratchet_core.store.driver import Query
+from ratchet_core.store.driver import Query, write_all
+from ratchet_core.store.runs import ADD_JOURNAL
+from ratchet_core.store.transitions import FREE_STEPS
 from ratchet_core.store.write_lock import WriteLock
 from tests.contract.engine_house import House, failure, workflow
 
@@ -242,3 +245,79 @@ def test_a_look_whose_session_the_server_ends_says_so_and_logs_no_traceback(
     assert [record.message for record in caplog.records if record.exc_info] == []
     with postgres.database.read() as tx:
         assert Query("SELECT 1").rows(tx, {}) == [(1,)]
+
+
+_ENTRY = {"run_id": "r", "step": None, "name": "run.created", "at": 1, "data": None}
+
+
+def _entries(database: Database) -> int:
+    with database.read() as tx:
+        [(count,)] = Query("SELECT count(*) FROM journal").rows(tx, {})
+    return int(count)
+
+
+def test_a_pipelined_transaction_is_stored_whole(house: House) -> None:
+    with house.database.write(pipelined=True) as tx:
+        written = write_all(tx, [(ADD_JOURNAL, [_ENTRY, _ENTRY]), (FREE_STEPS, [])])
+
+    assert written.counts() == [2, 0]
+    assert _entries(house.database) == 2
+
+
+def test_a_pipelined_transaction_whose_block_fails_leaves_nothing(house: House) -> None:
+    def work(tx: Tx) -> None:
+        write_all(tx, [(ADD_JOURNAL, [_ENTRY])])
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        house.database.transact(work, pipelined=True)
+
+    assert _entries(house.database) == 0
+
+
+def test_a_pipelined_transaction_whose_statement_fails_leaves_nothing(postgres: House) -> None:
+    def work(tx: Tx) -> None:
+        write_all(tx, [(ADD_JOURNAL, [_ENTRY])])
+        Query("SELECT 1 / 0").send(tx, {})  # its answer comes with that of the commit
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        postgres.database.transact(work, pipelined=True)
+
+    assert _entries(postgres.database) == 0
+    with postgres.database.write(pipelined=True) as tx:
+        write_all(tx, [(ADD_JOURNAL, [_ENTRY])])
+    assert _entries(postgres.database) == 1
+
+
+def test_a_pipelined_transaction_whose_session_ends_says_so(
+    postgres: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(tx: Tx) -> None:
+        write_all(tx, [(ADD_JOURNAL, [_ENTRY])])
+        Query("SELECT pg_terminate_backend(pg_backend_pid())").rows(tx, {})
+
+    with pytest.raises(Unavailable):
+        postgres.database.transact(work, pipelined=True)
+
+    assert [record.message for record in caplog.records if record.exc_info] == []
+    assert _entries(postgres.database) == 0
+
+
+def test_what_collides_with_another_is_done_again_as_a_whole(postgres: House) -> None:
+    tries: list[int] = []
+
+    def work(tx: Tx) -> None:
+        tries.append(1)
+        write_all(tx, [(ADD_JOURNAL, [_ENTRY])])
+        if len(tries) == 1:
+            Query("SELECT ratchet_collides()").send(tx, {})
+
+    with postgres.database.write() as tx:
+        tx.exec_driver_sql(
+            "CREATE FUNCTION ratchet_collides() RETURNS int LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'collided' USING ERRCODE = '40P01'; END $$"
+        )
+    postgres.database.transact(work, pipelined=True)
+
+    assert len(tries) == 2
+    assert _entries(postgres.database) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ratchet_core.dispatch.connection import RedisConnection
-from ratchet_core.dispatch.notices import Listener, Notices
+from ratchet_core.dispatch.notices import ENDS, Listener, Notices
 from tests.servers import RedisServer
 from tests.waiting import wait_for
 
@@ -17,6 +17,22 @@ def test_a_notice_reaches_who_listens(redis_url: str) -> None:
 
     wait_for(lambda: listener.wait(0.5), "the notice")
     listener.close()
+
+
+def test_who_delivers_hears_of_ends_alone(redis_url: str) -> None:
+    notices = Notices(RedisConnection(redis_url))
+    follower, deliverer = notices.listener(), notices.listener(ENDS)
+    assert (follower.wait(0.1), deliverer.wait(0.1)) == (True, True)  # listening has begun
+
+    notices.notify(ended=False)
+    wait_for(lambda: follower.wait(0.5), "the notice")
+    assert deliverer.wait(0.05) is False
+
+    notices.notify()
+    wait_for(lambda: deliverer.wait(0.5), "the notice of an end")
+    wait_for(lambda: follower.wait(0.5), "the notice")
+    follower.close()
+    deliverer.close()
 
 
 def test_without_redis_nobody_waits_and_nothing_is_raised() -> None:
