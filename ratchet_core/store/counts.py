@@ -1,0 +1,114 @@
+"""How many runs and attempts there are of each kind, kept by triggers and never counted anew.
+
+A key is what lists may be filtered by. Its number is the sum over its slots: on PostgreSQL
+transactions that go on together each add to a slot of their own. The triggers are made by
+migration 0014; here is what reads the numbers, compares them and sets them right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, ColumnElement, Table, cast, delete, func, insert, literal, select
+
+from ratchet_core.store.database import Tx
+from ratchet_core.store.schema import attempt_counts, attempts, run_counts, runs
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A table whose rows are counted."""
+
+    table: Table  #: the rows
+    counts: Table  #: their numbers
+    order: str  #: the time by which they are listed
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the columns that make a key, in the order of the index for lists."""
+        return tuple(
+            column.name for column in self.counts.c if column.name not in ("slot", "number")
+        )
+
+
+RUNS: Final = Counted(runs, run_counts, "created_at")
+ATTEMPTS: Final = Counted(attempts, attempt_counts, "started_at")
+
+#: Columns and the values of which a row must have one.
+Choice = Sequence[tuple[str, Sequence[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rows of one key."""
+
+    key: tuple[Any, ...]  #: a value for each of `Counted.keys`
+    number: int  #: how many there are
+
+
+def groups(tx: Tx, counted: Counted, choice: Choice) -> list[Group]:
+    """Return the groups that a choice lets through; none that is empty."""
+    counts = counted.counts
+    columns = [counts.c[key] for key in counted.keys]
+    number = func.sum(counts.c.number)
+    statement = (
+        select(*columns, number)
+        .where(*conditions(counts, choice))
+        .group_by(*columns)
+        .having(number > 0)
+    )
+    return [Group(tuple(row[:-1]), int(row[-1])) for row in tx.execute(statement)]
+
+
+def everything(tx: Tx, counted: Counted) -> int:
+    """Return how many rows there are."""
+    return int(tx.execute(select(func.sum(counted.counts.c.number))).scalar() or 0)
+
+
+def by(tx: Tx, counted: Counted, names: Sequence[str], choice: Choice) -> dict[Any, int]:
+    """Return how many rows there are of each value of one column, or of each tuple of several."""
+    columns = [counted.counts.c[name] for name in names]
+    statement = (
+        select(*columns, func.sum(counted.counts.c.number))
+        .where(*conditions(counted.counts, choice))
+        .group_by(*columns)
+    )
+    found = {tuple(row[:-1]): int(row[-1]) for row in tx.execute(statement)}
+    return {key if len(names) > 1 else key[0]: number for key, number in found.items() if number}
+
+
+def conditions(table: Table, choice: Choice) -> list[ColumnElement[bool]]:
+    """Return a choice as conditions on a table's columns."""
+    return [
+        table.c[name] == values[0] if len(values) == 1 else table.c[name].in_(values)
+        for name, values in choice
+    ]
+
+
+def wrong(tx: Tx, counted: Counted) -> Iterator[tuple[tuple[Any, ...], int, int]]:
+    """Yield the keys whose number is wrong: key, number as kept, number as counted.
+
+    Args:
+        tx: a snapshot, or a transaction in which nobody else writes.
+        counted: what to compare.
+    """
+    kept = by(tx, counted, counted.keys, ())
+    columns = [counted.table.c[key] for key in counted.keys]
+    statement = select(*columns, func.count()).group_by(*columns)
+    real = {tuple(row[:-1]): int(row[-1]) for row in tx.execute(statement)}
+    for key in sorted(kept.keys() | real.keys(), key=str):
+        if kept.get(key, 0) != real.get(key, 0):
+            yield key, kept.get(key, 0), real.get(key, 0)
+
+
+def count_anew(tx: Tx, counted: Counted) -> None:
+    """Count the rows and keep what was counted; on PostgreSQL writers of the table wait."""
+    if tx.dialect.name == "postgresql":
+        tx.exec_driver_sql(f"LOCK TABLE {counted.table.name} IN SHARE ROW EXCLUSIVE MODE")
+    tx.execute(delete(counted.counts))
+    columns = [counted.table.c[key] for key in counted.keys]
+    slot = cast(literal(0), BigInteger)
+    real = select(*columns, slot, func.count()).group_by(*columns)
+    tx.execute(insert(counted.counts).from_select([*counted.keys, "slot", "number"], real))

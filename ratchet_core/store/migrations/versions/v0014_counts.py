@@ -1,0 +1,190 @@
+"""Totals of lists are kept: by triggers, so that whoever writes a run or an attempt keeps them.
+
+SQLite has one writer at a time, and one row per key. On PostgreSQL a transaction adds to a row of
+the key that nobody holds, or makes another one: it never waits for a second transaction, however
+long that stays open. The rows of a key add up to its number; now and then they become one again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+class _List(NamedTuple):
+    table: str
+    counts: str
+    listed: str  # index by which lists are read
+    old_index: str
+    keys: tuple[str, ...]
+    order: str
+
+
+_LISTS: Final = (
+    _List(
+        table="runs",
+        counts="run_counts",
+        listed="runs_listed",
+        old_index="runs_state",
+        keys=("namespace", "name", "version", "priority", "state"),
+        order="created_at",
+    ),
+    _List(
+        table="attempts",
+        counts="attempt_counts",
+        listed="attempts_listed",
+        old_index="attempts_state",
+        keys=("namespace", "name", "version", "state"),
+        order="started_at",
+    ),
+)
+_TYPES: Final[Mapping[str, sa.types.TypeEngine[Any]]] = {
+    "namespace": sa.String(128),
+    "name": sa.String(128),
+    "version": sa.String(64),
+    "priority": sa.Integer(),
+    "state": sa.String(16),
+}
+
+
+def upgrade() -> None:
+    """Create the tables and what keeps them, count what is stored, and index lists anew."""
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    for one in _LISTS:
+        if not is_sqlite:
+            op.execute(f"LOCK TABLE {one.table} IN SHARE ROW EXCLUSIVE MODE")
+        op.create_table(
+            one.counts,
+            *(sa.Column(key, _TYPES[key], nullable=False) for key in one.keys),
+            sa.Column("slot", sa.BigInteger(), nullable=False),
+            sa.Column("number", sa.BigInteger(), nullable=False),
+            sa.PrimaryKeyConstraint(*one.keys, "slot"),
+            sqlite_with_rowid=False,
+        )
+        for statement in _sqlite(one) if is_sqlite else _postgresql(one):
+            op.execute(sa.text(statement.replace(":", "\\:")))
+        keys = ", ".join(one.keys)
+        op.execute(
+            f"INSERT INTO {one.counts} ({keys}, slot, number) "  # noqa: S608 - names of ours
+            f"SELECT {keys}, 0, count(*) FROM {one.table} GROUP BY {keys}"
+        )
+        op.drop_index(one.old_index, one.table)
+        op.create_index(one.listed, one.table, [*one.keys, one.order, "id"])
+    for name, first, condition in (
+        ("runs_paused", "workflow_id", "state = 'paused'"),
+        ("runs_of_schedule", "schedule_id", "schedule_id IS NOT NULL"),
+    ):
+        op.create_index(
+            name,
+            "runs",
+            [first, "created_at", "id"],
+            sqlite_where=sa.text(condition),
+            postgresql_where=sa.text(condition),
+        )
+
+
+def _sqlite(one: _List) -> list[str]:
+    def add(row: str, number: int) -> str:
+        values = ", ".join(f"{row}.{key}" for key in one.keys)
+        return (
+            f"INSERT INTO {one.counts} VALUES ({values}, 0, {number}) "  # noqa: S608
+            f"ON CONFLICT DO UPDATE SET number = number + {number};"
+        )
+
+    changed = " OR ".join(f"OLD.{key} IS NOT NEW.{key}" for key in one.keys)
+    update = f"UPDATE OF {', '.join(one.keys)} ON {one.table} WHEN {changed}"
+    return [
+        f"CREATE TRIGGER {one.counts}_{name} AFTER {event} BEGIN {added} END"
+        for name, event, added in (
+            ("insert", f"INSERT ON {one.table}", add("NEW", 1)),
+            ("update", update, f"{add('OLD', -1)} {add('NEW', 1)}"),
+            ("delete", f"DELETE ON {one.table}", add("OLD", -1)),
+        )
+    ]
+
+
+#: How many rows of a table came and went by key, by what happened.
+_CHANGES: Final = {
+    "INSERT": "SELECT {keys}, count(*) AS number FROM added GROUP BY {keys}",
+    "DELETE": "SELECT {keys}, -count(*) AS number FROM gone GROUP BY {keys}",
+    "UPDATE": (
+        "SELECT {keys}, sum(step) AS number FROM ("
+        "SELECT {keys}, 1 AS step FROM added UNION ALL SELECT {keys}, -1 FROM gone"
+        ") AS moved GROUP BY {keys} HAVING sum(step) <> 0"
+    ),
+}
+_ROWS: Final = {
+    "INSERT": "NEW TABLE AS added",
+    "DELETE": "OLD TABLE AS gone",
+    "UPDATE": "NEW TABLE AS added OLD TABLE AS gone",
+}
+#: A row that was locked is changed by a statement of its own, which sees it as it is by then.
+#: Only in READ COMMITTED: elsewhere the lock of a row that was changed since would be an error.
+_FUNCTION: Final = """
+CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $body$
+DECLARE
+    change record;
+    chosen bigint;
+    free bigint[];
+    folded numeric;
+BEGIN
+    FOR change IN {changes} LOOP
+        chosen := NULL;
+        folded := 0;
+        IF current_setting('transaction_isolation') = 'read committed' THEN
+            IF random() < 0.01 THEN
+                SELECT array_agg(slot) INTO free FROM (
+                    SELECT slot FROM {counts} AS kept WHERE {same}
+                    LIMIT 100 FOR UPDATE SKIP LOCKED
+                ) AS unheld;
+                WITH taken AS (
+                    DELETE FROM {counts} AS kept WHERE {same} AND slot = ANY(free)
+                    RETURNING number
+                ) SELECT coalesce(sum(number), 0) INTO folded FROM taken;
+            ELSE
+                SELECT slot INTO chosen FROM {counts} AS kept WHERE {same}
+                LIMIT 1 FOR UPDATE SKIP LOCKED;
+            END IF;
+        END IF;
+        IF chosen IS NULL THEN
+            INSERT INTO {counts} AS kept ({keys}, slot, number)
+            VALUES ({values}, txid_current(), change.number + folded)
+            ON CONFLICT ({keys}, slot) DO UPDATE SET number = kept.number + excluded.number;
+        ELSE
+            UPDATE {counts} AS kept SET number = number + change.number
+            WHERE {same} AND slot = chosen;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$body$
+"""
+
+
+def _postgresql(one: _List) -> list[str]:
+    statements = [f"ALTER TABLE {one.counts} SET (fillfactor = 50)"]  # room for changes in place
+    for event, changes in _CHANGES.items():
+        function = f"{one.counts}_{event.lower()}"
+        keys = ", ".join(one.keys)
+        body = _FUNCTION.format(
+            function=function,
+            counts=one.counts,
+            changes=changes.format(keys=keys),
+            keys=keys,
+            values=", ".join(f"change.{key}" for key in one.keys),
+            same=" AND ".join(f"kept.{key} = change.{key}" for key in one.keys),
+        )
+        trigger = (
+            f"CREATE TRIGGER {function} AFTER {event} ON {one.table} "
+            f"REFERENCING {_ROWS[event]} FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
+        )
+        statements += [body, trigger]
+    return statements
