@@ -2,22 +2,27 @@
 
 A key is what lists may be filtered by. Its number is the sum over its slots: on PostgreSQL
 transactions that go on together each add to a slot of their own. The triggers are made by
-migration 0014; here is what reads the numbers, compares them and sets them right.
+migration 0014; here is what reads the numbers, compares them and sets them right. On its hot path
+SQLite would call a trigger for each row: there new rows, and runs that move on, are counted here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, Table, cast, delete, func, insert, literal, select
 
 from ratchet_core.store.database import Tx
+from ratchet_core.store.driver import Query, Rows
 from ratchet_core.store.schema import attempt_counts, attempts, run_counts, runs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Counted:
     """A table whose rows are counted."""
 
@@ -25,16 +30,25 @@ class Counted:
     counts: Table  #: their numbers
     order: str  #: the time by which they are listed
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """Return the columns that make a key, in the order of the index for lists."""
-        return tuple(
-            column.name for column in self.counts.c if column.name not in ("slot", "number")
+        return tuple(key.name for key in self.counts.primary_key if key.name != "slot")
+
+    @cached_property
+    def add(self) -> str:
+        """Return SQLite's statement that adds to the number of a key."""
+        values = "?, " * len(self.keys)
+        return (
+            f"INSERT INTO {self.counts.name} VALUES ({values}0, ?) "  # noqa: S608 - a name of ours
+            "ON CONFLICT DO UPDATE SET number = number + excluded.number"
         )
 
 
 RUNS: Final = Counted(runs, run_counts, "created_at")
 ATTEMPTS: Final = Counted(attempts, attempt_counts, "started_at")
+
+_KEYS: Final = Query("SELECT id, namespace, name, version, priority FROM runs WHERE id IN :ids[]")
 
 #: Columns and the values of which a row must have one.
 Choice = Sequence[tuple[str, Sequence[Any]]]
@@ -46,6 +60,53 @@ class Group:
 
     key: tuple[Any, ...]  #: a value for each of `Counted.keys`
     number: int  #: how many there are
+
+
+def count_new(tx: Tx, counted: Counted, rows: Rows) -> None:
+    """Count rows that were just inserted; nothing to do on PostgreSQL, whose triggers do it.
+
+    Args:
+        tx: the transaction that inserted them.
+        counted: where.
+        rows: with a value for each of `Counted.keys`.
+    """
+    if tx.dialect.name != "sqlite" or not rows:
+        return
+    _add(tx, counted, Counter(map(itemgetter(*counted.keys), rows)))
+
+
+def count_moves(tx: Tx, moves: Iterable[tuple[tuple[Any, ...], str, str]]) -> None:
+    """Count runs that were just moved on; nothing to do on PostgreSQL.
+
+    Args:
+        tx: the transaction that moved them.
+        moves: of each, its key without the state, the state that it left, and the one it entered.
+    """
+    if tx.dialect.name != "sqlite":
+        return
+    numbers: Counter[tuple[Any, ...]] = Counter()
+    for key, left, entered in moves:
+        if left != entered:
+            numbers[*key, left] -= 1
+            numbers[*key, entered] += 1
+    _add(tx, RUNS, numbers)
+
+
+def count_moved(tx: Tx, rows: Rows) -> None:
+    """Count runs that were just moved on: id, `from_state` and `state` of each."""
+    if tx.dialect.name != "sqlite":
+        return
+    moved = [row for row in rows if row["from_state"] != row["state"]]
+    if not moved:
+        return
+    of_run = {row[0]: tuple(row[1:]) for row in _KEYS.rows(tx, {"ids": [r["id"] for r in moved]})}
+    count_moves(tx, ((of_run[row["id"]], row["from_state"], row["state"]) for row in moved))
+
+
+def _add(tx: Tx, counted: Counted, numbers: Mapping[tuple[Any, ...], int]) -> None:
+    if numbers:
+        raw: Any = tx.connection.driver_connection
+        raw.executemany(counted.add, [(*key, number) for key, number in numbers.items()])
 
 
 def groups(tx: Tx, counted: Counted, choice: Choice) -> list[Group]:

@@ -137,7 +137,6 @@ runs = Table(
         "runs_listed", "namespace", "name", "version", "priority", "state", "created_at", "id"
     ),
     _partial("runs_paused", "state = 'paused'", "workflow_id", "created_at", "id"),
-    Index("runs_workflow", "namespace", "name", "created_at", "id"),
     Index(
         "runs_idempotency",
         "principal",
@@ -226,7 +225,7 @@ attempts = Table(
 def _counts(name: str, *keys: Column[Any]) -> Table:
     """Return a table of how many rows there are of each key: the sum over its slots.
 
-    Triggers keep it (migration 0014), so that every statement that writes such a row counts it.
+    Triggers keep it, and on the hot path of SQLite those who write (`counts`, migration 0014).
     """
     return Table(
         name,

@@ -14,7 +14,7 @@ from typing import Any, Final
 from ratchet_core.domain.query import Window
 from ratchet_core.store.counts import Choice, Counted, Group, everything, groups
 from ratchet_core.store.database import Tx
-from ratchet_core.store.reads.page import decode_cursor, encode_cursor
+from ratchet_core.store.reads.page import decode_time_cursor, encode_cursor
 
 #: Groups that one statement merges; SQLite takes 500. Where more match, rows are read in the
 #: list's order and looked at: so many groups are no small part of all.
@@ -63,25 +63,38 @@ def part(tx: Tx, counted: Counted, choice: Choice, span: Span, window: Window) -
     Raises:
         InvalidRequest: the cursor is not one of this list.
     """
-    place = None if window.cursor is None else decode_cursor(window.cursor)
-    found = groups(tx, counted, choice)
-    total = sum(group.number for group in found)
-    arms = _arms(counted, found, choice, is_all=not choice or total == everything(tx, counted))
-    within = _spanned(counted, span)
-    if within is not _ALL and found:
-        total = _count(tx, counted, [arm & within for arm in arms])
-    if not total:
+    place = None if window.cursor is None else decode_time_cursor(window.cursor)
+    arms, number = _chosen(tx, counted, choice, span)
+    if not number:
         return Part([], 0, None)
+    within = _ALL
     if place is not None:
         sign = "<" if window.order == "desc" else ">"
-        within &= _Condition(f"({counted.order}, id) {sign} (?, ?)", tuple(place))
+        within = _Condition(f"({counted.order}, id) {sign} (?, ?)", place)
     offset = 0 if place is not None else window.offset
     wanted = (window.limit + 1, offset)
     rows = _merged(tx, counted, [arm & within for arm in arms], window.order, wanted)
     more = len(rows) > window.limit
     rows = rows[: window.limit]
     cursor = encode_cursor(list(rows[-1])) if more else None
-    return Part([row[1] for row in rows], total, cursor)
+    return Part([row[1] for row in rows], number, cursor)
+
+
+def total(tx: Tx, counted: Counted, choice: Choice, span: Span) -> int:
+    """Return how many rows match."""
+    return _chosen(tx, counted, choice, span)[1]
+
+
+def _chosen(tx: Tx, counted: Counted, choice: Choice, span: Span) -> tuple[list[_Condition], int]:
+    """Return what the rows that match meet, as `_arms` does, and how many there are."""
+    found = groups(tx, counted, choice)
+    number = sum(group.number for group in found)
+    arms = _arms(counted, found, choice, is_all=not choice or number == everything(tx, counted))
+    within = _spanned(counted, span)
+    if within is _ALL or not number:
+        return arms, number
+    arms = [arm & within for arm in arms]
+    return arms, _count(tx, counted, arms)
 
 
 def _arms(
