@@ -8,17 +8,19 @@ is not shown or skipped. What lets everything through is read from the index of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ratchet_core.domain.query import Window
-from ratchet_core.store.counts import Choice, Counted, Group, everything, groups
+from ratchet_core.store.counts import Choice, Counted, everything, groups
 from ratchet_core.store.database import Tx
 from ratchet_core.store.reads.page import decode_time_cursor, encode_cursor
 
 #: Groups that one statement merges; SQLite takes 500. Where more match, rows are read in the
 #: list's order and looked at: so many groups are no small part of all.
 MOST_GROUPS: Final = 200
+#: Rows that PostgreSQL sorts at most, where planning a merge takes longer than that.
+_MOST_SORTED: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,29 @@ class _Condition:
     values: tuple[Any, ...] = ()
 
     def __and__(self, other: _Condition) -> _Condition:
+        if self is _ALL or other is _ALL:
+            return other if self is _ALL else self
         return _Condition(f"{self.text} AND {other.text}", (*self.values, *other.values))
 
 
 _ALL: Final = _Condition("1 = 1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What rows that match are found by."""
+
+    keys: tuple[tuple[Any, ...], ...]  #: groups, each read in the list's order
+    walked: _Condition  #: where there are none: what rows meet that are read in the list's order
+    within: _Condition  #: that all meet
+    number: int  #: of them
+
+    def arms(self, counted: Counted) -> list[_Condition]:
+        """Return conditions that no row meets twice."""
+        if not self.keys:
+            return [self.walked & self.within]
+        same = " AND ".join(f"{key} = ?" for key in counted.keys)
+        return [_Condition(same, key) & self.within for key in self.keys]
 
 
 def part(tx: Tx, counted: Counted, choice: Choice, span: Span, window: Window) -> Part:
@@ -64,16 +85,16 @@ def part(tx: Tx, counted: Counted, choice: Choice, span: Span, window: Window) -
         InvalidRequest: the cursor is not one of this list.
     """
     place = None if window.cursor is None else decode_time_cursor(window.cursor)
-    arms, number = _chosen(tx, counted, choice, span)
-    if not number:
+    chosen = _chosen(tx, counted, choice, span)
+    if not chosen.number:
         return Part([], 0, None)
-    within = _ALL
+    number = chosen.number
     if place is not None:
         sign = "<" if window.order == "desc" else ">"
-        within = _Condition(f"({counted.order}, id) {sign} (?, ?)", place)
+        beyond = _Condition(f"({counted.order}, id) {sign} (?, ?)", place)
+        chosen = replace(chosen, within=chosen.within & beyond)
     offset = 0 if place is not None else window.offset
-    wanted = (window.limit + 1, offset)
-    rows = _merged(tx, counted, [arm & within for arm in arms], window.order, wanted)
+    rows = _rows(tx, counted, chosen, window.order, (window.limit + 1, offset))
     more = len(rows) > window.limit
     rows = rows[: window.limit]
     cursor = encode_cursor(list(rows[-1])) if more else None
@@ -82,36 +103,32 @@ def part(tx: Tx, counted: Counted, choice: Choice, span: Span, window: Window) -
 
 def total(tx: Tx, counted: Counted, choice: Choice, span: Span) -> int:
     """Return how many rows match."""
-    return _chosen(tx, counted, choice, span)[1]
+    return _chosen(tx, counted, choice, span).number
 
 
-def _chosen(tx: Tx, counted: Counted, choice: Choice, span: Span) -> tuple[list[_Condition], int]:
-    """Return what the rows that match meet, as `_arms` does, and how many there are."""
+def _chosen(tx: Tx, counted: Counted, choice: Choice, span: Span) -> _Chosen:
     found = groups(tx, counted, choice)
     number = sum(group.number for group in found)
-    arms = _arms(counted, found, choice, is_all=not choice or number == everything(tx, counted))
-    within = _spanned(counted, span)
-    if within is _ALL or not number:
-        return arms, number
-    arms = [arm & within for arm in arms]
-    return arms, _count(tx, counted, arms)
+    keys: tuple[tuple[Any, ...], ...] = ()
+    walked = _ALL
+    if choice and number != everything(tx, counted):
+        if len(found) <= MOST_GROUPS:
+            keys = tuple(group.key for group in found)
+        else:
+            walked = _looked_at(choice)
+    chosen = _Chosen(keys, walked, _spanned(counted, span), number)
+    if number and chosen.within is not _ALL:
+        return replace(chosen, number=_count(tx, counted, chosen))
+    return chosen
 
 
-def _arms(
-    counted: Counted, found: Sequence[Group], choice: Choice, *, is_all: bool
-) -> list[_Condition]:
-    """Return conditions that no row meets twice, each served by one index in the list's order."""
-    if is_all:
-        return [_ALL]
-    if len(found) <= MOST_GROUPS:
-        same = " AND ".join(f"{key} = ?" for key in counted.keys)
-        return [_Condition(same, group.key) for group in found]
+def _looked_at(choice: Choice) -> _Condition:
+    """Return a choice as a condition that no index serves but that of the order."""
     walked = _ALL
     for name, values in choice:
-        # an expression is served by no index: the order's index is read, whatever a planner thinks
         plain = f"{name} + 0" if isinstance(values[0], int) else f"{name} || ''"
         walked &= _Condition(f"{plain} IN ({', '.join('?' * len(values))})", tuple(values))
-    return [walked]
+    return walked
 
 
 def _spanned(counted: Counted, span: Span) -> _Condition:
@@ -122,33 +139,76 @@ def _spanned(counted: Counted, span: Span) -> _Condition:
     return within
 
 
-def _count(tx: Tx, counted: Counted, arms: Sequence[_Condition]) -> int:
-    counts = (f"SELECT count(*) AS n FROM {counted.table.name} WHERE {arm.text}" for arm in arms)  # noqa: S608 - names of ours
+def _count(tx: Tx, counted: Counted, chosen: _Chosen) -> int:
+    table = counted.table.name
+    if chosen.keys and tx.dialect.name != "sqlite":
+        of_each = f"SELECT count(*) AS n FROM {table}"  # noqa: S608 - names of ours
+        each = _of_each(counted, chosen, of_each, "")
+        return int(_ask(tx, f"SELECT sum(n) {each.text}", each.values)[0][0])
+    arms = chosen.arms(counted)
+    counts = (f"SELECT count(*) AS n FROM {table} WHERE {arm.text}" for arm in arms)  # noqa: S608
     text = f"SELECT sum(n) FROM ({' UNION ALL '.join(counts)}) AS counted"  # noqa: S608
     return int(_ask(tx, text, [value for arm in arms for value in arm.values])[0][0])
 
 
-def _merged(
-    tx: Tx, counted: Counted, arms: Sequence[_Condition], order: str, wanted: tuple[int, int]
+def _rows(
+    tx: Tx, counted: Counted, chosen: _Chosen, order: str, wanted: tuple[int, int]
 ) -> list[tuple[int, str]]:
-    """Return time and id of the rows wanted.
+    """Return time and id of the rows wanted."""
+    ordered = f"ORDER BY {counted.order} {order}, id {order}"
+    columns = f"SELECT {counted.order}, id"
+    most = sum(wanted)
+    if (
+        tx.dialect.name != "sqlite"
+        and len(chosen.keys) > 1
+        and len(chosen.keys) * most <= _MOST_SORTED
+    ):
+        own = f"{columns} FROM {counted.table.name}"
+        each = _of_each(counted, chosen, own, f"{ordered} LIMIT {most}")
+        text, values = f"{columns} {each.text}", list(each.values)
+    else:
+        text, values = _merged(counted, chosen, columns, (ordered, most), tx.dialect.name)
+    text = f"{text} {ordered} LIMIT ? OFFSET ?"
+    return [(row[0], row[1]) for row in _ask(tx, text, [*values, *wanted])]
+
+
+def _merged(
+    counted: Counted, chosen: _Chosen, columns: str, own: tuple[str, int], dialect: str
+) -> tuple[str, list[Any]]:
+    """Return a union that needs no sorting, and its values.
 
     PostgreSQL merges what is ordered already, and has to be told so in each arm; SQLite reads
     each arm in the order of the whole.
     """
-    ordered = f"ORDER BY {counted.order} {order}, id {order}"
-    is_sqlite = tx.dialect.name == "sqlite"
-    values: list[Any] = []
-    texts = []
-    for arm in arms:
-        text = f"SELECT {counted.order}, id FROM {counted.table.name} WHERE {arm.text}"  # noqa: S608
-        values += arm.values
-        if not is_sqlite and len(arms) > 1:
-            text = f"({text} {ordered} LIMIT ?)"
-            values.append(sum(wanted))
-        texts.append(text)
-    text = f"{' UNION ALL '.join(texts)} {ordered} LIMIT ? OFFSET ?"
-    return [(row[0], row[1]) for row in _ask(tx, text, [*values, *wanted])]
+    ordered, most = own
+    arms = chosen.arms(counted)
+    values = [value for arm in arms for value in arm.values]
+    texts = [
+        f"{columns} FROM {counted.table.name}" + ("" if arm is _ALL else f" WHERE {arm.text}")
+        for arm in arms
+    ]
+    if dialect != "sqlite" and len(texts) > 1:
+        texts = [f"({text} {ordered} LIMIT {most})" for text in texts]
+    return " UNION ALL ".join(texts), values
+
+
+def _of_each(counted: Counted, chosen: _Chosen, select: str, end: str) -> _Condition:
+    """Return a FROM of what is selected of each group, on PostgreSQL.
+
+    It is planned in no time however many groups there are, but reads as many rows of each.
+    """
+    table = counted.table
+    kinds = ("int[]" if key == "priority" else "text[]" for key in counted.keys)
+    arrays = ", ".join(f"?::{kind}" for kind in kinds)
+    names = ", ".join(counted.keys)
+    same = _Condition(" AND ".join(f"{table.name}.{key} = one.{key}" for key in counted.keys))
+    where = same & chosen.within
+    values = [list(column) for column in zip(*chosen.keys, strict=True)]
+    return _Condition(
+        f"FROM unnest({arrays}) AS one({names}) "
+        f"CROSS JOIN LATERAL ({select} WHERE {where.text} {end}) AS own",
+        (*values, *where.values),
+    )
 
 
 def _ask(tx: Tx, text: str, values: Sequence[Any]) -> Sequence[Any]:
