@@ -143,7 +143,7 @@ def _count(tx: Tx, counted: Counted, chosen: _Chosen) -> int:
     table = counted.table.name
     if chosen.keys and tx.dialect.name != "sqlite":
         of_each = f"SELECT count(*) AS n FROM {table}"  # noqa: S608 - names of ours
-        each = _of_each(counted, chosen, of_each, "")
+        each = _of_each(counted, chosen, of_each, _Condition(""))
         return int(_ask(tx, f"SELECT sum(n) {each.text}", each.values)[0][0])
     arms = chosen.arms(counted)
     counts = (f"SELECT count(*) AS n FROM {table} WHERE {arm.text}" for arm in arms)  # noqa: S608
@@ -164,8 +164,8 @@ def _rows(
         and len(chosen.keys) * most <= _MOST_SORTED
     ):
         own = f"{columns} FROM {counted.table.name}"
-        each = _of_each(counted, chosen, own, f"{ordered} LIMIT {most}")
-        text, values = f"{columns} {each.text}", list(each.values)
+        each = _of_each(counted, chosen, own, _Condition(f"{ordered} LIMIT ?", (most,)))
+        text, values = f"{columns} {each.text}", each.values
     else:
         text, values = _merged(counted, chosen, columns, (ordered, most), tx.dialect.name)
     text = f"{text} {ordered} LIMIT ? OFFSET ?"
@@ -174,7 +174,7 @@ def _rows(
 
 def _merged(
     counted: Counted, chosen: _Chosen, columns: str, own: tuple[str, int], dialect: str
-) -> tuple[str, list[Any]]:
+) -> tuple[str, tuple[Any, ...]]:
     """Return a union that needs no sorting, and its values.
 
     PostgreSQL merges what is ordered already, and has to be told so in each arm; SQLite reads
@@ -182,17 +182,18 @@ def _merged(
     """
     ordered, most = own
     arms = chosen.arms(counted)
-    values = [value for arm in arms for value in arm.values]
+    is_told = dialect != "sqlite" and len(arms) > 1
     texts = [
         f"{columns} FROM {counted.table.name}" + ("" if arm is _ALL else f" WHERE {arm.text}")
         for arm in arms
     ]
-    if dialect != "sqlite" and len(texts) > 1:
-        texts = [f"({text} {ordered} LIMIT {most})" for text in texts]
-    return " UNION ALL ".join(texts), values
+    if is_told:
+        texts = [f"({text} {ordered} LIMIT ?)" for text in texts]
+    of_arm = (most,) if is_told else ()
+    return " UNION ALL ".join(texts), tuple(v for arm in arms for v in (*arm.values, *of_arm))
 
 
-def _of_each(counted: Counted, chosen: _Chosen, select: str, end: str) -> _Condition:
+def _of_each(counted: Counted, chosen: _Chosen, select: str, end: _Condition) -> _Condition:
     """Return a FROM of what is selected of each group, on PostgreSQL.
 
     It is planned in no time however many groups there are, but reads as many rows of each.
@@ -206,8 +207,8 @@ def _of_each(counted: Counted, chosen: _Chosen, select: str, end: str) -> _Condi
     values = [list(column) for column in zip(*chosen.keys, strict=True)]
     return _Condition(
         f"FROM unnest({arrays}) AS one({names}) "
-        f"CROSS JOIN LATERAL ({select} WHERE {where.text} {end}) AS own",
-        (*values, *where.values),
+        f"CROSS JOIN LATERAL ({select} WHERE {where.text} {end.text}) AS own",
+        (*values, *where.values, *end.values),
     )
 
 
