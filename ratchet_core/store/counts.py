@@ -1,7 +1,7 @@
 """How many runs and attempts there are of each kind, kept by triggers and never counted anew.
 
 A key is what lists may be filtered by. Its number is the sum over its slots: on PostgreSQL
-transactions that go on together each add to a slot of their own. The triggers are made by
+every backend adds to a slot of its own. The triggers are made by
 migration 0014; here is what reads the numbers, compares them and sets them right. On its hot path
 SQLite would call a trigger for each row: there new rows, and runs that move on, are counted here.
 """
@@ -162,6 +162,27 @@ def wrong(tx: Tx, counted: Counted) -> Iterator[tuple[tuple[Any, ...], int, int]
     for key in sorted(kept.keys() | real.keys(), key=str):
         if kept.get(key, 0) != real.get(key, 0):
             yield key, kept.get(key, 0), real.get(key, 0)
+
+
+def fold(tx: Tx) -> int:
+    """Put slots together that nobody is writing, on PostgreSQL; return how many went."""
+    return sum(int(tx.exec_driver_sql(_fold_of(one)).scalar_one()) for one in (RUNS, ATTEMPTS))
+
+
+def _fold_of(counted: Counted) -> str:
+    keys, table = ", ".join(counted.keys), counted.counts.name
+    same = " AND ".join(f"kept.{key} = free.{key}" for key in (*counted.keys, "slot"))
+    return f"""
+        WITH free AS MATERIALIZED (
+            SELECT {keys}, slot FROM {table} WHERE slot <> 0 FOR UPDATE SKIP LOCKED
+        ), gone AS (
+            DELETE FROM {table} AS kept USING free WHERE {same} RETURNING kept.*
+        ), added AS (
+            INSERT INTO {table} AS kept ({keys}, slot, number)
+            SELECT {keys}, 0, sum(number) FROM gone GROUP BY {keys}
+            ON CONFLICT ({keys}, slot) DO UPDATE SET number = kept.number + excluded.number
+        ) SELECT count(*) FROM gone
+    """  # noqa: S608 - names of ours
 
 
 def count_anew(tx: Tx, counted: Counted) -> None:

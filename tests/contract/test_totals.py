@@ -285,36 +285,49 @@ def test_a_host_may_submit_in_a_stricter_transaction(postgres: House, level: str
     assert total(postgres) == 4
 
 
-#: Lets the next statement of a transaction fold, which else one in a hundred does.
-_FOLD = """
-DO $$ BEGIN
-    FOR place IN 1..5000 LOOP
-        PERFORM setseed(place / 5000.0);
-        IF random() < 0.01 THEN
-            PERFORM setseed(place / 5000.0);
-            RETURN;
-        END IF;
-    END LOOP;
-END $$
-"""
-
-
-def test_rows_of_a_counter_become_one_again(postgres: House) -> None:
+def test_slots_of_a_counter_become_one_again(postgres: House) -> None:
     postgres.define(single_step("one", "test"))
+    database = postgres.database
     postgres.submit("one")
-    with postgres.database.write() as tx:
-        tx.exec_driver_sql(
-            "INSERT INTO run_counts SELECT 'default', 'one', '0.1.0', 0, state, n, 0 "
-            "FROM generate_series(1, 90) AS numbers(n), unnest(ARRAY['pending', 'failed']) AS state"
-        )
+    others = [Database(database.url) for _ in range(3)]
+    for place, other in enumerate(others):
+        with other.write() as tx:
+            tx.execute(text(_COPY), {"id": f"copy {place}"})
 
-    with postgres.database.write() as tx:
-        tx.exec_driver_sql(_FOLD)
-        tx.exec_driver_sql("UPDATE runs SET state = 'failed'")
+    with database.engine.connect() as host, host.begin():
+        host.execute(text("UPDATE runs SET state = 'failed' WHERE id = 'copy 0'"))
+        with database.write() as tx:
+            tx.exec_driver_sql("SET LOCAL lock_timeout = '200ms'")
+            folded = counts.fold(tx)  # passes over what the host holds
+        during = (wrong(database), total(postgres))
+    for other in others:
+        other.dispose()
+    with database.write() as tx:
+        counts.fold(tx)
 
-    with postgres.database.read() as tx:
-        slots = "SELECT count(*) FROM run_counts GROUP BY state ORDER BY 1"
-        left = list(tx.exec_driver_sql(slots).scalars())
-    assert left[0] == 1
-    assert wrong(postgres.database) == []
-    assert total(postgres, RunState.FAILED) == 1
+    assert folded > 0
+    assert during == ([], 4)
+    with database.read() as tx:
+        slots = set(tx.exec_driver_sql("SELECT slot FROM run_counts").scalars())
+    assert slots == {0}
+    assert (wrong(database), total(postgres, RunState.FAILED)) == ([], 1)
+
+
+def test_totals_are_exact_while_slots_become_one(postgres: House) -> None:
+    postgres.define(single_step("one", "test"))
+    request = SubmitRequest(namespace="default", name="one")
+
+    def look() -> list[object]:
+        with postgres.database.write() as tx:
+            counts.fold(tx)
+        return wrong(postgres.database)
+
+    with watched(look) as looks, ThreadPoolExecutor(4) as pool:
+        jobs = [
+            pool.submit(postgres.engine.submit_many, [request] * 3, atomic=True) for _ in range(60)
+        ]
+        for job in jobs:
+            job.result()
+
+    assert [found for found in looks if found] == []
+    assert (wrong(postgres.database), total(postgres)) == ([], 180)

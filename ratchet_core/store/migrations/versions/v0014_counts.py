@@ -3,9 +3,8 @@
 SQLite has one writer at a time, and one row per key. It calls a trigger for each row, which costs
 a tenth of a new run: who inserts, and who moves a run, counts there (`store.counts`).
 
-On PostgreSQL a transaction adds to a row of the key that nobody holds, or makes another one: it
-never waits for a second transaction, however long that stays open. The rows of a key add up to its
-number; now and then they become one again.
+On PostgreSQL every backend adds to a row of its own: it never waits for another transaction,
+however long that stays open. The rows of a key add up to its number; housekeeping makes them one.
 """
 
 from __future__ import annotations
@@ -132,43 +131,16 @@ _ROWS: Final = {
     "DELETE": "OLD TABLE AS gone",
     "UPDATE": "NEW TABLE AS added OLD TABLE AS gone",
 }
-#: A row that was locked is changed by a statement of its own, which sees it as it is by then.
-#: Only in READ COMMITTED: elsewhere the lock of a row that was changed since would be an error.
+#: A backend has one transaction at a time, so nobody else writes its slots but who folds them
+#: (`store.counts.fold`); where a fold would be a serialization error, the transaction has its own.
 _FUNCTION: Final = """
 CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $body$
-DECLARE
-    change record;
-    chosen bigint;
-    free bigint[];
-    folded numeric;
 BEGIN
-    FOR change IN {changes} LOOP
-        chosen := NULL;
-        folded := 0;
-        IF current_setting('transaction_isolation') = 'read committed' THEN
-            IF random() < 0.01 THEN
-                SELECT array_agg(slot) INTO free FROM (
-                    SELECT slot FROM {counts} AS kept WHERE {same}
-                    LIMIT 100 FOR UPDATE SKIP LOCKED
-                ) AS unheld;
-                WITH taken AS (
-                    DELETE FROM {counts} AS kept WHERE {same} AND slot = ANY(free)
-                    RETURNING number
-                ) SELECT coalesce(sum(number), 0) INTO folded FROM taken;
-            ELSE
-                SELECT slot INTO chosen FROM {counts} AS kept WHERE {same}
-                LIMIT 1 FOR UPDATE SKIP LOCKED;
-            END IF;
-        END IF;
-        IF chosen IS NULL THEN
-            INSERT INTO {counts} AS kept ({keys}, slot, number)
-            VALUES ({values}, txid_current(), change.number + folded)
-            ON CONFLICT ({keys}, slot) DO UPDATE SET number = kept.number + excluded.number;
-        ELSE
-            UPDATE {counts} AS kept SET number = number + change.number
-            WHERE {same} AND slot = chosen;
-        END IF;
-    END LOOP;
+    INSERT INTO {counts} AS kept ({keys}, slot, number)
+    SELECT {keys}, CASE current_setting('transaction_isolation')
+        WHEN 'read committed' THEN pg_backend_pid() ELSE -txid_current() END, number
+    FROM ({changes}) AS changed
+    ON CONFLICT ({keys}, slot) DO UPDATE SET number = kept.number + excluded.number;
     RETURN NULL;
 END
 $body$
@@ -185,8 +157,6 @@ def _postgresql(one: _List) -> list[str]:
             counts=one.counts,
             changes=changes.format(keys=keys),
             keys=keys,
-            values=", ".join(f"change.{key}" for key in one.keys),
-            same=" AND ".join(f"kept.{key} = change.{key}" for key in one.keys),
         )
         trigger = (
             f"CREATE TRIGGER {function} AFTER {event} ON {one.table} "
