@@ -314,8 +314,8 @@ def test_totals_count_no_runs(house: House, rows: list[Row], database: Database)
 def assert_ordered_by(plan: str, index: str, table: str) -> None:
     """Assert that rows come from an index in the order wanted, and none is sorted."""
     assert f"INDEX {index}" in plan or f"using {index} on" in plan, plan
-    of_groups = plan.partition("unnest")[0] if "unnest" in plan else plan
-    sorts = [line for line in of_groups.splitlines() if "Sort  (" in line or "TEMP B-TREE" in line]
-    assert sorts[1 if "unnest" in plan else 0 :] == [], plan
+    sorts = [line for line in plan.splitlines() if "Sort  (" in line or "TEMP B-TREE" in line]
+    of_groups = "Function Scan on one" in plan  # PostgreSQL sorts the beginnings of the groups
+    assert len(sorts) <= of_groups, plan
     assert f"SCAN {table}\n" not in plan
     assert "Seq Scan" not in plan
