@@ -31,6 +31,8 @@ class RatchetError(Exception):
     """Root of every error we raise on purpose."""
 
     code = "INTERNAL_ERROR"
+    #: Place, from 0, of the request that is to blame where a batch is refused as a whole.
+    index: int | None = None
 
     @property
     def message(self) -> str:

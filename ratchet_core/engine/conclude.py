@@ -38,7 +38,7 @@ from ratchet_core.engine.plugged import decided
 from ratchet_core.engine.run_work import RunWork, move_run
 from ratchet_core.engine.submit import SKIPPED_RESULT
 from ratchet_core.engine.work import Assignment, Concluded, Finished
-from ratchet_core.store import frames, transitions
+from ratchet_core.store import counts, frames, transitions
 from ratchet_core.store.database import Tx
 from ratchet_core.store.driver import Written, write_all
 from ratchet_core.store.runs import ADD_JOURNAL, entry
@@ -108,6 +108,7 @@ class _Conclusion:
         self.new_attempts: list[Row] = []
         self.ended_attempts: list[Row] = []
         self.moved_runs: list[Row] = []
+        self.kept_runs: list[Row] = []
         self.entries: list[Row] = []
         self.next_steps: list[frames.StepFrame] = []
         self.next: list[Assignment] = []
@@ -327,7 +328,8 @@ class _Conclusion:
         if run.frame.state in RUN_TERMINAL:
             return
         move = move_run(self.core, self.tx, run, self.now)
-        self.moved_runs.append(move.row)
+        row = move.row
+        (self.kept_runs if row["state"] == row["from_state"] else self.moved_runs).append(row)
         self.entries += move.entries
 
     def _write(self) -> None:
@@ -337,13 +339,24 @@ class _Conclusion:
                 (transitions.END_STEPS, self.ends),
                 (transitions.FREE_STEPS, self.freed),
                 (transitions.MOVE_RUNS, self.moved_runs),
+                (transitions.KEEP_RUNS, self.kept_runs),
                 (transitions.ADD_ATTEMPTS, self.new_attempts),
                 (transitions.END_ATTEMPTS, self.ended_attempts),
                 (ADD_JOURNAL, self.entries),
             ],
         )
         if self.core.database.dialect == "sqlite":
+            self._count()
             self.check_written()  # while it can still be rolled back
+
+    def _count(self) -> None:
+        counts.count_new(self.tx, counts.ATTEMPTS, self.new_attempts)
+        moves = []
+        for row in self.moved_runs:
+            frame = self.runs[row["id"]].frame
+            key = (frame.namespace, frame.name, frame.version, frame.queue_priority)
+            moves.append((key, row["from_state"], row["state"]))
+        counts.count_moves(self.tx, moves)
 
     def check_written(self) -> None:
         """Make sure that every guarded write met its row: the locks must have held.
@@ -351,7 +364,14 @@ class _Conclusion:
         Raises:
             AssertionError: a state was written past the locks; that is a bug of ours.
         """
-        expected = (self.ends, self.freed, self.moved_runs, self.new_attempts, self.ended_attempts)
+        expected = (
+            self.ends,
+            self.freed,
+            self.moved_runs,
+            self.kept_runs,
+            self.new_attempts,
+            self.ended_attempts,
+        )
         for rows, met in zip(expected, self.written.counts(), strict=False):
             if len(rows) != met:
                 message = f"conclude met {met} rows instead of {len(rows)} under its locks"

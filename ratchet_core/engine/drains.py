@@ -26,7 +26,7 @@ from ratchet_core.engine.claim import assign
 from ratchet_core.engine.conclude import conclude
 from ratchet_core.engine.core import Core
 from ratchet_core.engine.work import Assignment, DrainInfo, Finished
-from ratchet_core.store import drains, frames, transitions
+from ratchet_core.store import counts, drains, frames, transitions
 from ratchet_core.store.database import Tx
 from ratchet_core.store.driver import write
 from ratchet_core.store.runs import entry, write_journal
@@ -188,6 +188,7 @@ def _add_running(
         "duration_us": None,
     }
     write(tx, transitions.ADD_ATTEMPTS, [row])
+    counts.count_new(tx, counts.ATTEMPTS, [row])
 
 
 def _start_run(tx: Tx, frame: frames.RunFrame, started_at: int, now: int) -> None:

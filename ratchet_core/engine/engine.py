@@ -41,6 +41,7 @@ from ratchet_core.engine.submit import Stored
 from ratchet_core.engine.turn import Turn
 from ratchet_core.engine.work import Assignment, Concluded, DrainInfo, Finished, Logged
 from ratchet_core.errors import RatchetError
+from ratchet_core.store import counts
 from ratchet_core.store.reads import Reads
 from ratchet_core.store.reads.rows import new_run_view
 
@@ -395,3 +396,9 @@ class Engine:
     def reap(self) -> Mapping[str, int]:
         """Take over from drains whose lease has run out; return queue to ready steps."""
         return drains.reap(self._core)
+
+    def fold_totals(self) -> int:
+        """Put slots of the kept totals together; return how many went."""
+        if self._core.database.dialect == "sqlite":  # where each has one
+            return 0
+        return self._core.database.transact(counts.fold)

@@ -29,16 +29,17 @@ def vetted(
         Each request, with the queue that a plugin chose; or why it is refused, in its place.
 
     Raises:
-        RatchetError: with `atomic`, the first refusal.
+        RatchetError: with `atomic`, the first refusal; it knows its `index`.
     """
     if not core.calls.minds_submissions:
         return requests
     answers: list[SubmitRequest | RatchetError] = []
-    for request in requests:
+    for index, request in enumerate(requests):
         try:
             answers.append(_vetted(core, request))
         except RatchetError as error:
             if atomic:
+                error.index = index
                 raise
             answers.append(error)
     return answers

@@ -131,7 +131,7 @@ def submit(
         One answer per request, in their order.
 
     Raises:
-        RatchetError: with `atomic`, the first refusal.
+        RatchetError: with `atomic`, the first refusal; it knows its `index`.
         Overloaded: a queue takes no runs now; a batch is then refused as a whole.
     """
     if not core.tracing.is_on:
@@ -157,6 +157,7 @@ def _submit(
                 prepared.append((index, prepare(core, tx, request, found)))
             except RatchetError as error:
                 if atomic:
+                    error.index = index
                     raise
                 answers[index] = error
         queues = {item.queue for _, item in prepared}
@@ -200,6 +201,7 @@ def _store_all(
         for index, item in prepared:
             known = _known(item, stored, by_key)
             if isinstance(known, RatchetError) and atomic:
+                known.index = index
                 raise known
             answers[index] = known or Stored(item.run_id, item.run)
             if known is None:

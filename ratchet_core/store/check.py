@@ -16,6 +16,7 @@ from sqlalchemy import Column, ColumnElement, Select, Table, exists, select, tup
 
 from ratchet_core.domain.plan import Counters, count
 from ratchet_core.domain.states import StepState
+from ratchet_core.store import counts
 from ratchet_core.store.database import Database
 from ratchet_core.store.prune import CHILDREN
 from ratchet_core.store.schema import (
@@ -53,6 +54,24 @@ def findings(database: Database) -> Iterator[Finding]:
     has_workflow = exists().where(workflows.c.id == runs.c.workflow_id)
     yield from _without(database, runs, has_workflow, "its workflow is gone")
     yield from _wrong_counters(database)
+    for counted in (counts.RUNS, counts.ATTEMPTS):
+        yield from _wrong_totals(database, counted)
+
+
+def repair_totals(database: Database) -> None:
+    """Count runs and attempts anew; writers wait meanwhile."""
+    for counted in (counts.RUNS, counts.ATTEMPTS):
+        with database.write() as tx:
+            counts.count_anew(tx, counted)
+
+
+def _wrong_totals(database: Database, counted: counts.Counted) -> Iterator[Finding]:
+    """Yield the kept totals that are wrong; counted in one look, in which nothing moves."""
+    with database.snapshot() as tx:
+        found = list(counts.wrong(tx, counted))
+    for key, kept, real in found:
+        reason = f"says {kept} {counted.table.name}, there are {real}"
+        yield Finding(counted.counts.name, "/".join(map(str, key)), reason)
 
 
 def _owned(table: Table) -> ColumnElement[bool]:

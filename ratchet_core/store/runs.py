@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from ratchet_core.store import counts
 from ratchet_core.store.database import Tx
 from ratchet_core.store.driver import Bulk, Query, Rows, ask_all, write, write_all
 
@@ -83,6 +84,7 @@ def destinations_of(tx: Tx, run_id: str) -> tuple[Mapping[str, Any], ...]:
 def insert_runs(tx: Tx, run_rows: Rows, step_rows: Rows, journal_rows: Rows) -> None:
     """Store new runs with all their steps and their first entries in the journal."""
     write_all(tx, [(_ADD_RUNS, run_rows), (_ADD_STEPS, step_rows), (ADD_JOURNAL, journal_rows)])
+    counts.count_new(tx, counts.RUNS, run_rows)
 
 
 def find_by_keys(tx: Tx, places: Sequence[Place]) -> dict[Place, tuple[str, str]]:

@@ -12,10 +12,11 @@ from typing import Any, Final
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from ratchet_core.store import counts
 from ratchet_core.store.clock import now_us
 from ratchet_core.store.database import Database, Tx
 from ratchet_core.store.prune import CHILDREN
-from ratchet_core.store.schema import metadata, runs, snapshots, workflows
+from ratchet_core.store.schema import attempts, metadata, runs, snapshots, workflows
 
 Row = dict[str, Any]
 
@@ -110,10 +111,13 @@ def add_run(tx: Tx, run: Mapping[str, Any], children: Sequence[tuple[str, Row]])
     """
     try:
         tx.execute(insert(runs).values(dict(run)))
+        counts.count_new(tx, counts.RUNS, [run])
         for table in CHILDREN:
             rows = [_without_number(row) for name, row in children if name == table.name]
             for start in range(0, len(rows), _PART):
                 tx.execute(insert(table), rows[start : start + _PART])
+            if table is attempts:
+                counts.count_new(tx, counts.ATTEMPTS, rows)
     except IntegrityError as error:
         message = "a key of it is taken, or a value that is needed is missing"
         raise RowsRefused(message) from error

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ratchet_core.domain.states import StepSignal, sources_of
+from ratchet_core.store import counts
 from ratchet_core.store.database import Tx
 from ratchet_core.store.driver import Bulk, Query, Rows, write
 
@@ -65,7 +66,17 @@ MOVE_RUNS: Final = Bulk(
     "id text, from_state text, state text, open int, active int, backoff int, failed int, "
     "retries int, progress float8, result text, error text, started_at bigint, "
     "completed_at bigint, at bigint",
-)  #: states and counters of locked runs
+)  #: states and counters of locked runs; who writes it counts the moves (`store.counts`)
+KEEP_RUNS: Final = Bulk(
+    """
+    UPDATE runs SET steps_open = :open, steps_active = :active, steps_backoff = :backoff,
+        steps_failed = :failed, retries = :retries, progress = :progress,
+        started_at = coalesce(started_at, :started_at), updated_at = :at
+    WHERE id = :id AND state = :from_state
+    """,
+    "id text, from_state text, open int, active int, backoff int, failed int, retries int, "
+    "progress float8, started_at bigint, at bigint",
+)  #: counters of locked runs that stay where they are: no index has to follow
 _RELEASE_STEPS: Final = Bulk(
     f"""
     UPDATE steps SET state = :state, drain_id = NULL, token = token + 1,
@@ -204,7 +215,7 @@ def resume_steps(tx: Tx, run_id: str, at_us: int) -> list[tuple[str, str]]:
 
 def hold_run(tx: Tx, row: Mapping[str, Any]) -> int:
     """Pause or resume a locked run; return whether it was met."""
-    return _HOLD_RUN.write(tx, row)
+    return _moved(tx, row, _HOLD_RUN.write(tx, row))
 
 
 def settle_step(tx: Tx, row: Mapping[str, Any]) -> bool:
@@ -222,7 +233,7 @@ def edit_step(tx: Tx, row: Mapping[str, Any]) -> bool:
 
 def resolve_run(tx: Tx, row: Mapping[str, Any]) -> None:
     """Settle a locked, ended run."""
-    _RESOLVE_RUN.write(tx, row)
+    _moved(tx, row, _RESOLVE_RUN.write(tx, row))
 
 
 def reset_steps(tx: Tx, rows: Rows) -> int:
@@ -232,17 +243,26 @@ def reset_steps(tx: Tx, rows: Rows) -> int:
 
 def move_runs(tx: Tx, rows: Rows) -> int:
     """Write states and counters of locked runs; return how many were met."""
-    return write(tx, MOVE_RUNS, rows)
+    met = write(tx, MOVE_RUNS, rows)
+    if met:
+        counts.count_moved(tx, rows)
+    return met
 
 
 def start_run(tx: Tx, row: Mapping[str, Any]) -> None:
     """Mark a locked run as running."""
-    _START_RUN.write(tx, row)
+    _moved(tx, row, _START_RUN.write(tx, row))
 
 
 def restart_run(tx: Tx, row: Mapping[str, Any]) -> int:
     """Set a locked, ended run going again; return whether it was met."""
-    return _RESTART_RUN.write(tx, row)
+    return _moved(tx, row, _RESTART_RUN.write(tx, row))
+
+
+def _moved(tx: Tx, row: Mapping[str, Any], met: int) -> int:
+    if met:
+        counts.count_moved(tx, [row])
+    return met
 
 
 def write_progress(tx: Tx, step_id: str, token: int, progress: float) -> bool:

@@ -15,6 +15,8 @@ from ratchet_core.errors import RatchetError
 from ratchet_core.worker.verbs import ParentEngine
 
 TICK_S: Final = 1.0
+#: Between two foldings of the slots of kept totals.
+_FOLD_S: Final = 60.0
 #: Difference between the walks of two clocks that counts as a jump.
 _JUMP_S: Final = 1.0
 #: SQLite's write-ahead log is emptied above this size.
@@ -80,6 +82,7 @@ class Maintenance:
         self._offset = wall() - monotonic()
         self._reap_at = monotonic() + lease_s
         self._waiting: frozenset[str] = frozenset()
+        self._fold_at = monotonic()
 
     def run(self, is_asked: Callable[[], bool]) -> None:
         """Look once a second until asked to end."""
@@ -100,6 +103,7 @@ class Maintenance:
         if failed := self._engine.expire():
             _log.warning("%d runs had not ended by their deadline", failed)
         self._engine.finish_resumes()
+        self._fold_totals()
         self._checkpoint(_LOG_LIMIT_BYTES)
         self._seal()
 
@@ -111,6 +115,11 @@ class Maintenance:
         for queue in waiting & self._waiting:
             self._bell.ring(queue, ready[queue])
         self._waiting = waiting
+
+    def _fold_totals(self) -> None:
+        if self._monotonic() >= self._fold_at:
+            self._fold_at = self._monotonic() + _FOLD_S
+            self._engine.fold_totals()
 
     def _reap(self) -> None:
         now = self._monotonic()

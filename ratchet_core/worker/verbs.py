@@ -104,6 +104,10 @@ class ParentEngine(DrainEngine, Protocol):
         """Let runs go on whose workflows were resumed; return how many went on."""
         ...
 
+    def fold_totals(self) -> int:
+        """Put slots of the kept totals together; return how many went."""
+        ...
+
     def ready_count(self, queues: Sequence[str]) -> int:
         """Count the steps that may be claimed."""
         ...

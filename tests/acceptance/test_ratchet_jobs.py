@@ -329,7 +329,20 @@ def test_an_atomic_batch_stores_all_or_none(api: Api, bad: dict[str, Any], statu
     answer = api.post("/api/v1/jobs/batch", json={"jobs": jobs, "atomic": True})
 
     assert answer.status_code == status
+    assert [name.split(".")[:2] for name in answer.json()["error"]["details"]] == [["jobs", "1"]]
     assert api.get("/api/v1/jobs?task_id=waiting.parked").json()["total"] == before
+
+
+def test_an_atomic_batch_names_the_job_whose_key_refuses_all(api: Api) -> None:
+    key = f"taken-{uuid.uuid4()}"
+    keyed = {"task_id": "waiting.parked", "idempotency_key": key}
+    api.post("/api/v1/jobs", json=keyed)
+    jobs = [{"task_id": "waiting.parked"}, {**keyed, "input": {"another": 1}}]
+
+    answer = api.post("/api/v1/jobs/batch", json={"jobs": jobs, "atomic": True})
+
+    assert answer.status_code == 409
+    assert list(answer.json()["error"]["details"]) == ["jobs.1"]
 
 
 def test_the_journal_of_a_job_is_told_in_order(api: Api) -> None:

@@ -161,8 +161,9 @@ def test_a_batch_answers_each_request_in_its_place(house: House) -> None:
     assert isinstance(answers[1], WorkflowNotFound)
     made = [answer for answer in answers if not isinstance(answer, Exception)]
     assert [answer.created for answer in made] == [True, False, True]
-    with pytest.raises(WorkflowNotFound):
+    with pytest.raises(WorkflowNotFound) as refused:
         house.engine.submit_many(requests, atomic=True)
+    assert refused.value.index == 1
     assert house.reads.runs(RunQuery(), Window()).total == 2
 
 

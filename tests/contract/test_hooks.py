@@ -82,9 +82,10 @@ def test_before_submit_refuses_items_of_a_batch_in_their_places(house: House) ->
 
 
 def test_before_submit_refuses_a_whole_batch_that_is_atomic(house: House) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as refused:
         house.engine.submit_many([request("open"), request("closed")], atomic=True)
 
+    assert refused.value.index == 1
     assert house.drain().claim() == []
 
 

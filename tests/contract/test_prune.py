@@ -30,6 +30,7 @@ MONTH = Retention(30 * DAY_S)
 #: Tables whose rows belong to no run.
 OTHERS = {
     "api_keys",
+    "attempt_counts",
     "audit",
     "disabled_destinations",
     "drains",
@@ -39,6 +40,7 @@ OTHERS = {
     "plugin_reports",
     "plugins",
     "removed_runs",
+    "run_counts",
     "runs",
     "schedules",
     "self_tokens",

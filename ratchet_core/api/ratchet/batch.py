@@ -115,7 +115,9 @@ def _refuse_all(results: Sequence[object]) -> None:
     if not failed:
         return
     if not any(isinstance(error, ValidationFailed) for error in failed.values()):
-        raise next(iter(failed.values()))
+        index, first = next(iter(failed.items()))
+        first.index = index
+        raise first
     details = {f"jobs.{i}": [describe(e, DIALECT).message] for i, e in failed.items()}
     message = f"{len(failed)} of {len(results)} jobs are refused, so none was made"
     raise ValidationFailed(message, details)

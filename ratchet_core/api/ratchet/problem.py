@@ -85,7 +85,19 @@ _NOUNS: Final = (("Workflow '", "Task '"), ("Run '", "Job '"))
 
 
 def reword(error: RatchetError, problem: Problem) -> Problem:
-    """Say task, job and execution where the error speaks of workflow, run and attempt."""
+    """Say task, job and execution where the error speaks of workflow, run and attempt.
+
+    Where one job of a batch refuses all, `details` name it.
+    """
+    worded = _reworded(error, problem)
+    if error.index is None:
+        return worded
+    job = f"jobs.{error.index}"
+    fields_of = {f"{job}.{name}": told for name, told in worded.details.items()}
+    return replace(worded, details=fields_of or {job: [worded.message]})
+
+
+def _reworded(error: RatchetError, problem: Problem) -> Problem:
     match error:
         case errors.WorkflowNotFound():
             at = f"@{error.version}" if error.version else ""

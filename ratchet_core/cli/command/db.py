@@ -22,7 +22,7 @@ from ratchet_core.redaction import mask_text
 from ratchet_core.runtime import Ratchet
 from ratchet_core.runtime.retention import pruner, retention_of
 from ratchet_core.store import prune as stored
-from ratchet_core.store.check import findings
+from ratchet_core.store.check import findings, repair_totals
 from ratchet_core.store.database import Tx
 from ratchet_core.store.upgrade import current, head
 
@@ -196,13 +196,17 @@ def import_command(invocation: Invocation, file: Path) -> ExitCode:
 
 
 @db.command("check")
+@click.option("--repair", is_flag=True, help="Count runs and attempts anew first.")
 @pass_invocation
-def check(invocation: Invocation) -> ExitCode:
-    """Look for rows without their owner, wrong counters and a broken audit log; changes nothing.
+def check(invocation: Invocation, repair: bool) -> ExitCode:  # noqa: FBT001 - as click calls it
+    """Look for rows without their owner, wrong counters and a broken audit log.
 
-    Exit code 1 where something is found.
+    Nothing is changed without --repair; while that counts, nobody submits and no run ends. Exit
+    code 1 where something is found.
     """
     with opened_stored(invocation) as runtime:
+        if repair:
+            repair_totals(runtime.database)
         found = list(findings(runtime.database))
         verdict = runtime.audit.verify()
     is_sound = not found and verdict.broken_at is None

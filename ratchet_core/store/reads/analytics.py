@@ -24,7 +24,9 @@ from ratchet_core.domain.analytics import (
 )
 from ratchet_core.domain.states import AttemptState, RunState
 from ratchet_core.store.clock import known_datetime, now_us
+from ratchet_core.store.counts import ATTEMPTS, RUNS, Choice, Counted, conditions
 from ratchet_core.store.database import Database, Tx
+from ratchet_core.store.reads import listing
 from ratchet_core.store.reads.rows import json_or_none
 from ratchet_core.store.schema import attempts, runs
 
@@ -39,9 +41,9 @@ class AnalyticsReads:
 
     def trend(self, query: AnalyticsQuery) -> Trend:
         """Return what became of the runs of a period."""
-        newest, tried = _newest_runs(query), _newest_attempts(query)
-        took = newest.c.completed_at - _started(newest)
         with self._database.read() as tx:
+            newest, tried = _newest_runs(tx, query), _newest_attempts(query)
+            took = newest.c.completed_at - _started(newest)
             counted = tx.execute(
                 select(
                     func.count().label("all"),
@@ -55,8 +57,8 @@ class AnalyticsReads:
             ).one()
             return Trend(
                 period_s=query.period_s,
-                created=_count(tx, runs, runs.c.created_at, query),
-                attempts=_count(tx, attempts, attempts.c.started_at, query),
+                created=_count(tx, RUNS, query),
+                attempts=_count(tx, ATTEMPTS, query),
                 looked_at=counted.all,
                 completed=counted.completed or 0,
                 failed=counted.failed or 0,
@@ -69,9 +71,9 @@ class AnalyticsReads:
 
     def bottlenecks(self, query: AnalyticsQuery) -> Bottlenecks:
         """Return what was slow, what failed and what held runs up in a period."""
-        newest, tried = _newest_runs(query), _newest_attempts(query)
         with self._database.read() as tx:
-            total = _count(tx, runs, runs.c.created_at, query)
+            newest, tried = _newest_runs(tx, query), _newest_attempts(query)
+            total = _count(tx, RUNS, query)
             wait = select(func.avg(newest.c.started_at - newest.c.created_at))
             kinds = select(func.count(distinct(newest.c.workflow_id)))
             ended = _attempt_figures(tx, tried)
@@ -94,26 +96,37 @@ class AnalyticsReads:
             )
 
 
-def _filters(table: Any, at: ColumnElement[int], query: AnalyticsQuery) -> list[Any]:
-    filters: list[Any] = [at >= now_us() - query.period_s * 1_000_000]
-    for column, value in (
-        (table.c.namespace, query.namespace),
-        (table.c.name, query.name),
-        (table.c.version, query.version),
-    ):
-        if value is not None:
-            filters.append(column == value)
+def _choice(query: AnalyticsQuery) -> Choice:
+    given = {"namespace": query.namespace, "name": query.name, "version": query.version}
+    choice = [(name, [value]) for name, value in given.items() if value is not None]
     if query.namespaces is not None:
-        filters.append(table.c.namespace.in_(query.namespaces))
-    return filters
+        choice.append(("namespace", list(query.namespaces)))
+    return choice
 
 
-def _count(tx: Tx, table: Any, at: ColumnElement[int], query: AnalyticsQuery) -> int:
-    statement = select(func.count()).select_from(table).where(*_filters(table, at, query))
-    return int(tx.execute(statement).scalar_one())
+def _since(counted: Counted, query: AnalyticsQuery) -> ColumnElement[bool]:
+    column: ColumnElement[int] = counted.table.c[counted.order]
+    return column >= now_us() - query.period_s * 1_000_000
 
 
-def _newest_runs(query: AnalyticsQuery) -> Subquery:
+def _run_filters(tx: Tx, query: AnalyticsQuery) -> list[ColumnElement[bool]]:
+    """Return the conditions on runs; where many match, the index of their time alone serves them.
+
+    Few are sorted sooner than that index is read.
+    """
+    choice = _choice(query)
+    if listing.total(tx, RUNS, choice, listing.Span()) <= SAMPLE:
+        return conditions(runs, choice)
+    return [(runs.c[name] + "").in_(values) for name, values in choice]
+
+
+def _count(tx: Tx, counted: Counted, query: AnalyticsQuery) -> int:
+    now = int(tx.execute(select(now_us())).scalar_one())
+    span = listing.Span(first=now - query.period_s * 1_000_000)
+    return listing.total(tx, counted, _choice(query), span)
+
+
+def _newest_runs(tx: Tx, query: AnalyticsQuery) -> Subquery:
     statement = select(
         runs.c.id,
         runs.c.workflow_id,
@@ -129,7 +142,7 @@ def _newest_runs(query: AnalyticsQuery) -> Subquery:
         runs.c.created_at,
         runs.c.started_at,
         runs.c.completed_at,
-    ).where(*_filters(runs, runs.c.created_at, query))
+    ).where(_since(RUNS, query), *_run_filters(tx, query))
     ordered = statement.order_by(runs.c.created_at.desc(), runs.c.id.desc())
     return ordered.limit(SAMPLE).subquery()
 
@@ -148,7 +161,7 @@ def _newest_attempts(query: AnalyticsQuery) -> Subquery:
         attempts.c.started_at,
         attempts.c.completed_at,
         attempts.c.duration_us,
-    ).where(*_filters(attempts, attempts.c.started_at, query))
+    ).where(_since(ATTEMPTS, query), *conditions(attempts, _choice(query)))
     ordered = statement.order_by(attempts.c.started_at.desc(), attempts.c.id.desc())
     return ordered.limit(SAMPLE).subquery()
 

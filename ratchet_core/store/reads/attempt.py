@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from ratchet_core.domain.states import AttemptState
 from ratchet_core.domain.views import AttemptView
+from ratchet_core.store import counts
 from ratchet_core.store.database import Tx
 from ratchet_core.store.reads.rows import attempt_view
 from ratchet_core.store.schema import attempts, drains, steps
@@ -109,7 +110,9 @@ def totals(
     owners: Sequence[Owner],
     states: Sequence[AttemptState] | None,
 ) -> Mapping[Owner, int]:
-    """Count each owner's attempts."""
+    """Return how many attempts each owner has: workflows by the counters, runs by their index."""
+    if columns is BY_WORKFLOW:
+        return _kept_totals(tx, owners, states)
     statement = (
         select(*columns, func.count().label("total"))
         .where(tuple_(*columns).in_(list(owners)), *_in_states(states))
@@ -119,6 +122,19 @@ def totals(
     for row in tx.execute(statement):
         found[tuple(row[: len(columns)])] = int(row.total)
     return found
+
+
+def _kept_totals(
+    tx: Tx, owners: Sequence[Owner], states: Sequence[AttemptState] | None
+) -> Mapping[Owner, int]:
+    choice: list[tuple[str, Sequence[str]]] = [
+        ("namespace", sorted({namespace for namespace, _ in owners})),
+        ("name", sorted({name for _, name in owners})),
+    ]
+    if states is not None:
+        choice.append(("state", [state.value for state in states]))
+    kept = counts.by(tx, counts.ATTEMPTS, ["namespace", "name"], choice)
+    return {owner: kept.get(owner, 0) for owner in owners}
 
 
 def _in_states(states: Sequence[AttemptState] | None) -> list[ColumnElement[bool]]:

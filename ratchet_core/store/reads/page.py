@@ -6,7 +6,7 @@ A cursor is the place of the last row in the list's total order, (time, id).
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
@@ -15,10 +15,25 @@ from ratchet_core.domain.query import Window
 from ratchet_core.errors import InvalidRequest
 from ratchet_core.store.database import Tx
 
+_NOT_OURS: Final = "cursor: not a cursor of this list; use `next_cursor` of an earlier answer"
+_LEAST_TOO_LARGE: Final = 2**63  # for a column of any database
+
 
 def encode_cursor(place: list[Any]) -> str:
     """Turn a place in a list into opaque text."""
     return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+
+
+def decode_time_cursor(cursor: str) -> tuple[int, str]:
+    """Turn a cursor of a list that is ordered by a time back into its place.
+
+    Raises:
+        InvalidRequest: it is not one of such a list.
+    """
+    at, row_id = decode_cursor(cursor)
+    if type(at) is not int or abs(at) >= _LEAST_TOO_LARGE:
+        raise InvalidRequest(_NOT_OURS)
+    return at, row_id
 
 
 def decode_cursor(cursor: str) -> list[Any]:
@@ -39,8 +54,7 @@ def decode_cursor(cursor: str) -> list[Any]:
         and isinstance(place[1], str)
     )
     if not valid:
-        message = "cursor: not a cursor of this list; use `next_cursor` of an earlier answer"
-        raise InvalidRequest(message)
+        raise InvalidRequest(_NOT_OURS)
     return list(place)
 
 

@@ -24,11 +24,11 @@ from ratchet_core.domain.views import (
 from ratchet_core.domain.why import Why, explain
 from ratchet_core.errors import AttemptNotFound, RunNotFound
 from ratchet_core.store import annotations as stored_annotations
-from ratchet_core.store.clock import to_us
 from ratchet_core.store.database import Database
 from ratchet_core.store.definitions import SnapshotCache
 from ratchet_core.store.reads import attempt as attempt_reads
 from ratchet_core.store.reads import journal as journal_reads
+from ratchet_core.store.reads import list_query
 from ratchet_core.store.reads import pause as pause_reads
 from ratchet_core.store.reads import trail as trail_reads
 from ratchet_core.store.reads import workflow as workflow_reads
@@ -36,15 +36,12 @@ from ratchet_core.store.reads.analytics import AnalyticsReads
 from ratchet_core.store.reads.attempt import ATTEMPTS, Owner
 from ratchet_core.store.reads.delivery import DeliveryReads
 from ratchet_core.store.reads.logs import LogReads
-from ratchet_core.store.reads.page import fetch
 from ratchet_core.store.reads.rows import attempt_view, event_view, run_view, step_view
 from ratchet_core.store.reads.schedule import ScheduleReads
 from ratchet_core.store.reads.stats import StatsReads
 from ratchet_core.store.reads.why import facts
 from ratchet_core.store.reads.worker import WorkerReads
 from ratchet_core.store.schema import attempts, journal, runs, steps
-
-Filters = list[ColumnElement[bool]]
 
 #: Built once: building a statement costs more than asking it.
 _RUN = select(runs).where(runs.c.id == bindparam("run_id"))
@@ -105,20 +102,18 @@ class Reads:
 
     def runs(self, query: RunQuery, window: Window) -> Page[RunView]:
         """Return a part of the list of runs."""
-        statement = select(runs).where(*_run_filters(query))
-        keys = (runs.c.created_at, runs.c.id)
-        with self._database.read() as tx:
-            rows, total, cursor = fetch(tx, statement, keys, window, "created_at")
-        items = tuple(run_view(row) for row in rows)
-        return Page(items=items, total=total, next_cursor=cursor)
+        with self._database.snapshot() as tx:
+            part = list_query.runs_part(tx, query, window)
+            chosen = select(runs).where(runs.c.id.in_(part.ids))
+            rows = {row.id: row for row in tx.execute(chosen)} if part.ids else {}
+        items = tuple(run_view(rows[key]) for key in part.ids)
+        return Page(items=items, total=part.total, next_cursor=part.cursor)
 
     def run_ids(self, query: RunQuery, limit: int) -> tuple[list[str], int]:
         """Return ids of matching runs, the oldest first, and the number of all that match."""
-        plain = select(runs.c.id, runs.c.created_at).where(*_run_filters(query))
-        keys = (runs.c.created_at, runs.c.id)
-        with self._database.read() as tx:
-            rows, total, _ = fetch(tx, plain, keys, Window(limit=limit, order="asc"), "created_at")
-        return [row.id for row in rows], total
+        with self._database.snapshot() as tx:
+            part = list_query.runs_part(tx, query, Window(limit=limit, order="asc"))
+        return part.ids, part.total
 
     def steps(self, run_id: str) -> tuple[StepView, ...]:
         """Return the steps of a run in definition order.
@@ -164,14 +159,13 @@ class Reads:
 
     def attempts(self, query: AttemptQuery, window: Window) -> Page[AttemptView]:
         """Return a part of the list of attempts."""
-        plain = select(attempts.c.id, attempts.c.started_at).where(*_attempt_filters(query))
-        keys = (attempts.c.started_at, attempts.c.id)
-        with self._database.read() as tx:
-            chosen, total, cursor = fetch(tx, plain, keys, window, "started_at")
-            ids = [row.id for row in chosen]
-            rows = {row.id: row for row in tx.execute(ATTEMPTS.where(attempts.c.id.in_(ids)))}
-        items = tuple(attempt_view(rows[key]) for key in ids if key in rows)
-        return Page(items=items, total=total, next_cursor=cursor)
+        with self._database.snapshot() as tx:
+            part = list_query.attempts_part(tx, query, window)
+            chosen = ATTEMPTS.where(attempts.c.id.in_(part.ids))
+            rows = {row.id: row for row in tx.execute(chosen)} if part.ids else {}
+        # one whose run is being deleted is counted and has no step any more
+        items = tuple(attempt_view(rows[key]) for key in part.ids if key in rows)
+        return Page(items=items, total=part.total, next_cursor=part.cursor)
 
     def newest_attempts(
         self,
@@ -314,57 +308,3 @@ class Reads:
 def _columns_of(owners: Sequence[Owner]) -> Sequence[ColumnElement[Any]]:
     is_run = bool(owners) and len(owners[0]) == len(attempt_reads.BY_RUN)
     return attempt_reads.BY_RUN if is_run else attempt_reads.BY_WORKFLOW
-
-
-def _run_filters(query: RunQuery) -> Filters:
-    filters: Filters = []
-    if query.states is not None:
-        filters.append(_one_of(runs.c.state, [state.value for state in query.states]))
-    exact = (
-        (runs.c.namespace, query.namespace),
-        (runs.c.name, query.name),
-        (runs.c.version, query.version),
-        (runs.c.schedule_id, query.schedule_id),
-    )
-    filters += [column == value for column, value in exact if value is not None]
-    among = (
-        (runs.c.namespace, query.namespaces),
-        (runs.c.priority, query.priority_in),
-        (runs.c.id, query.ids),
-    )
-    filters += [column.in_(values) for column, values in among if values is not None]
-    for column, first, last in (
-        (runs.c.scheduled_for, query.scheduled_from, query.scheduled_to),
-        (runs.c.created_at, query.created_from, query.created_to),
-    ):
-        if first is not None:
-            filters.append(column >= to_us(first))
-        if last is not None:
-            filters.append(column <= to_us(last))
-    return filters
-
-
-def _attempt_filters(query: AttemptQuery) -> Filters:
-    filters: Filters = []
-    if query.states is not None:
-        filters.append(_one_of(attempts.c.state, [state.value for state in query.states]))
-    for column, value in (
-        (attempts.c.run_id, query.run_id),
-        (attempts.c.namespace, query.namespace),
-        (attempts.c.name, query.name),
-        (attempts.c.version, query.version),
-    ):
-        if value is not None:
-            filters.append(column == value)
-    if query.namespaces is not None:
-        filters.append(attempts.c.namespace.in_(query.namespaces))
-    if query.created_from is not None:
-        filters.append(attempts.c.started_at >= to_us(query.created_from))
-    if query.created_to is not None:
-        filters.append(attempts.c.started_at <= to_us(query.created_to))
-    return filters
-
-
-def _one_of(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
-    """Compare with one value where there is one: then an index gives the list's order."""
-    return column == values[0] if len(values) == 1 else column.in_(values)

@@ -1,6 +1,5 @@
-"""Figures about what is stored, from indexes: no row of a finished run or attempt is read.
+"""Figures about what is stored, from counters and indexes: history is never counted.
 
-Only where a caller is limited to namespaces, whose states no index holds, rows are looked at.
 Durations are those of the newest ones, so that they cost the same however long history is.
 """
 
@@ -9,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, and_, func, select, text
+from sqlalchemy import ColumnElement, and_, func, select, text
 
+from ratchet_core.domain.query import Window
 from ratchet_core.domain.states import RUN_TERMINAL, AttemptState, RunState, StepState
 from ratchet_core.domain.stats import (
     NEWEST,
@@ -23,9 +23,12 @@ from ratchet_core.domain.stats import (
     WorkflowStats,
     durations_of,
 )
+from ratchet_core.store import counts
 from ratchet_core.store.claims import backlog
 from ratchet_core.store.clock import to_datetime
+from ratchet_core.store.counts import Choice
 from ratchet_core.store.database import Database, Tx
+from ratchet_core.store.reads.listing import Span, part
 from ratchet_core.store.reads.worker import HELD, open_drains
 from ratchet_core.store.schema import attempts, runs, schedules, snapshots, steps, workflows
 
@@ -45,7 +48,7 @@ class StatsReads:
     def runs(self, scope: Scope) -> RunStats:
         """Return figures about runs."""
         with self._database.snapshot() as tx:
-            counted = _counted(tx, runs.c.state, runs.c.namespace, scope)
+            counted = counts.by(tx, counts.RUNS, ["state"], _seen(scope))
             return RunStats(
                 by_state={state: counted.get(state.value, 0) for state in RunState},
                 by_priority=_priorities(tx, scope),
@@ -56,7 +59,7 @@ class StatsReads:
     def attempts(self, scope: Scope) -> AttemptStats:
         """Return figures about attempts."""
         with self._database.snapshot() as tx:
-            counted = _counted(tx, attempts.c.state, attempts.c.namespace, scope)
+            counted = counts.by(tx, counts.ATTEMPTS, ["state"], _seen(scope))
             return AttemptStats(
                 by_state={state: counted.get(state.value, 0) for state in AttemptState},
                 durations=_attempt_durations(tx, scope),
@@ -130,9 +133,8 @@ def _within(statement: Any, column: ColumnElement[Any], scope: Scope) -> Any:
     return statement if scope is None else statement.where(column.in_(scope))
 
 
-def _counted(tx: Tx, column: Column[str], namespace: Column[str], scope: Scope) -> dict[str, int]:
-    statement = select(column, func.count().label("count")).group_by(column)
-    return {row[0]: row[1] for row in tx.execute(_within(statement, namespace, scope))}
+def _seen(scope: Scope) -> Choice:
+    return () if scope is None else [("namespace", scope)]
 
 
 def _standing(tx: Tx) -> dict[str, int]:
@@ -145,37 +147,27 @@ def _standing(tx: Tx) -> dict[str, int]:
 
 
 def _priorities(tx: Tx, scope: Scope) -> dict[int, int]:
-    statement = (
-        select(runs.c.priority, func.count().label("count"))
-        .where(runs.c.state.in_(_OPEN_RUNS))
-        .group_by(runs.c.priority)
-        .order_by(runs.c.priority.desc())
-    )
-    return {row.priority: row[1] for row in tx.execute(_within(statement, runs.c.namespace, scope))}
+    choice = [*_seen(scope), ("state", _OPEN_RUNS)]
+    found = counts.by(tx, counts.RUNS, ["priority"], choice)
+    return dict(sorted(found.items(), reverse=True))
 
 
 def _oldest_pending(tx: Tx, scope: Scope) -> Any:
-    statement = (
-        select(runs.c.created_at)
-        .where(runs.c.state == RunState.PENDING.value)
-        .order_by(runs.c.created_at, runs.c.id)
-        .limit(1)
-    )
-    return to_datetime(tx.execute(_within(statement, runs.c.namespace, scope)).scalar())
+    choice = [*_seen(scope), ("state", [RunState.PENDING.value])]
+    oldest = part(tx, counts.RUNS, choice, Span(), Window(limit=1, order="asc"))
+    statement = select(runs.c.created_at).where(runs.c.id.in_(oldest.ids))
+    return to_datetime(tx.execute(statement).scalar())
 
 
 def _run_durations(tx: Tx, scope: Scope) -> Durations:
-    newest = (
-        select(runs.c.namespace, runs.c.started_at, runs.c.completed_at)
-        .where(runs.c.state == RunState.COMPLETED.value)
-        .order_by(runs.c.created_at.desc(), runs.c.id.desc())
-        .limit(NEWEST)
-        .subquery()
+    choice = [*_seen(scope), ("state", [RunState.COMPLETED.value])]
+    newest = part(tx, counts.RUNS, choice, Span(), Window(limit=NEWEST))
+    statement = select(runs.c.completed_at - runs.c.started_at).where(
+        runs.c.id.in_(newest.ids),
+        runs.c.started_at.is_not(None),
+        runs.c.completed_at.is_not(None),
     )
-    statement = select(newest.c.completed_at - newest.c.started_at).where(
-        newest.c.started_at.is_not(None), newest.c.completed_at.is_not(None)
-    )
-    return durations_of(tx.execute(_within(statement, newest.c.namespace, scope)).scalars().all())
+    return durations_of(tx.execute(statement).scalars().all())
 
 
 def _attempt_durations(tx: Tx, scope: Scope) -> Durations:

@@ -89,3 +89,14 @@ def test_what_is_no_export_is_refused(stored: Stored, tmp_path: Path) -> None:
 
     assert ended.returncode == 3
     assert "odd.jsonl, line 1: is no JSON" in ended.stderr
+
+
+def test_totals_that_are_wrong_are_told_and_counted_anew(stored: Stored) -> None:
+    stored.change("UPDATE run_counts SET number = 9 WHERE state = 'completed'")
+
+    told = document(stored("db", "check", "--json"))
+    repaired = document(stored("db", "check", "--repair", "--json"))
+
+    assert [item["table"] for item in told["findings"]] == ["run_counts"]
+    assert repaired["is_sound"] is True
+    assert stored.runs() == 3
