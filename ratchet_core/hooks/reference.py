@@ -72,9 +72,9 @@ Ratchet.
 
 ## What destinations and sources are configured with
 
-`ratchet_core.sdk.option_check` (since API 1.1) has what `check` of a destination or a source commonly
-needs: `problems(options, checks, required)` names unknown keys with the one that was meant, missing
-ones, and what `text`, `boolean`, `choice`, `integer` and `number` find; no sentence shows a value.
+`ratchet_core.sdk.option_check` (since API 1.1) has what `check` of a destination or a source needs:
+`problems(options, checks, required)` names unknown keys with the one that was meant, missing ones,
+and what `text`, `boolean`, `choice`, `integer` and `number` find; no sentence shows a value.
 
 `OutputDestination.secret_options` names the options that hold secrets. Answers show a mask in their
 place. Their texts, and the passwords in those that are URLs, are replaced in whatever the plugin

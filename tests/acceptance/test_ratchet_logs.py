@@ -176,10 +176,10 @@ def test_ratchet_113_the_console_of_a_script_is_stored_with_level_and_attempt(ap
         (attempt, level, message)
         for attempt in (1, 2)
         for level, message in (
-            ("debug", 'looking at {"order":7}'),
+            ("debug", "looking at { order: 7 }"),
             ("info", f"attempt {attempt}"),
             ("info", "plain"),
-            ("warning", 'low on ["stock",3]'),
+            ("warning", "low on [ 'stock', 3 ]"),
             ("error", "odd null true"),
         )
     ]

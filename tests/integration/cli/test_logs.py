@@ -154,11 +154,12 @@ def test_lines_of_a_running_step_are_followed_to_the_end_of_its_run(tmp_path: Pa
         early = orjson.loads(follower.stdout.readline())["message"]
         assert follower.poll() is None
         gate.touch()
-        rest = follower.communicate(timeout=30)[0].splitlines()
+        rest = follower.stdout.readlines()  # to its end
+        follower.stdout.close()
+        assert follower.wait(30) == 0
 
     assert early == "working on live"
     assert [orjson.loads(line)["message"] for line in rest] == [
         "password=******** for live",
         "done with live",
     ]
-    assert follower.returncode == 0
