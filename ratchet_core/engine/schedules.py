@@ -30,6 +30,10 @@ BY: Final = "scheduler"
 
 #: Fields that say when a schedule fires; a change of them finds the next fire time anew.
 _TIMING: Final = ("cron_expression", "timezone", "starts_at", "ends_at", "max_runs", "enabled")
+#: Fields that say what its runs are; a change of them is checked as a request for a run.
+_OF_RUNS: Final = frozenset(
+    {"namespace", "workflow", "version", "input", "priority", "output_destinations"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def update(core: Core, schedule_id: str, changes: Mapping[str, Any]) -> None:
         now = stored.now(tx)
         if changes.get("ends_at") is not None:
             spec.refuse_past(now)
-        if changes.keys() & {"namespace", "workflow", "version", "input", "priority"}:
+        if changes.keys() & _OF_RUNS:
             _check_target(core, tx, spec)
         _check_name(tx, spec.name, schedule_id)
         standing = schedule.standing
@@ -224,6 +228,7 @@ def _check_target(core: Core, tx: Tx, spec: ScheduleSpec) -> None:
         version=spec.version,
         input=spec.input,
         priority=spec.priority,
+        output_destinations=spec.output_destinations,
     )
     try:
         submit.prepare(core, tx, request, {})

@@ -115,6 +115,7 @@ def test_ratchet_040_an_invalid_expression_is_400_and_names_the_field(
         ({"starts_at": "tomorrow"}, "starts_at"),
         ({"priority": "extreme"}, "priority"),
         ({"crontab": "x"}, "crontab"),
+        ({"output_destinations": [{"type": "nowhere"}]}, "output_destinations[0]"),
     ],
 )
 def test_ratchet_040_what_else_is_wrong_is_named_and_changes_nothing(
