@@ -66,13 +66,14 @@ $(BENCH)/.installed: constraints-bench.txt | $(VENV)/.installed
 # pins that still fit; ARGS=--upgrade takes newer ones. Needs uv (https://docs.astral.sh/uv/).
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
            --custom-compile-command "make constraints" --no-emit-index-url $(ARGS)
-constraints: ## lock constraints.txt and constraints-bench.txt anew (ARGS=--upgrade)
+constraints: ## lock constraints*.txt anew (ARGS=--upgrade)
 	@command -v uv >/dev/null || { echo "make constraints needs uv: pip install uv" >&2; exit 1; }
 	printf -- '-e ./%s\n' . $(PLUGINS) $(CLIENTS) | $(COMPILE) --group dev --group build \
 	    --no-emit-package ratchet-core $(addprefix --no-emit-package ,$(notdir $(PLUGINS))) \
 	    --no-emit-package ratchet-client \
 	    -o constraints.txt -
 	$(COMPILE) --group bench -o constraints-bench.txt
+	$(COMPILE) --group js2py -o constraints-js2py.txt
 
 clean: ## remove the environments and what tools left (your data in .ratchet stays)
 	rm -rf $(VENV) $(BENCH) build dist *.egg-info plugins/*/src/*.egg-info contrib/clients/*/src/*.egg-info

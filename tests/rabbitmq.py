@@ -19,6 +19,7 @@ from typing import Any, Final, Never
 
 import pika
 import pytest
+import requests
 from pika.exceptions import AMQPConnectionError, AMQPError
 
 from tests.servers import free_port, missing
@@ -113,16 +114,25 @@ class RabbitServer:
         script: that starts one.
         folder: for everything that it keeps.
         settings: lines of its `rabbitmq.conf`.
+        counted: its management API tells of each queue what AMQP does not, on `counted_port`.
     """
 
-    def __init__(self, script: str, folder: Path, settings: str = "") -> None:
+    def __init__(
+        self, script: str, folder: Path, settings: str = "", *, counted: bool = False
+    ) -> None:
         self.port = free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}"
         self._script = script
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self.counted_port = free_port() if counted else 0
+        if counted:
+            settings += (
+                f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self.counted_port}\n"
+            )
         (folder / "rabbitmq.conf").write_text(f"log.console = true\n{settings}", encoding="utf-8")
-        (folder / "enabled_plugins").write_text("[].\n", encoding="utf-8")
+        plugins = "[rabbitmq_management].\n" if counted else "[].\n"
+        (folder / "enabled_plugins").write_text(plugins, encoding="utf-8")
         distribution = free_port()
         self._env = {
             "PATH": os.environ["PATH"],
@@ -166,6 +176,14 @@ class RabbitServer:
 
         wait_for(look, "the broker to answer", timeout_s=START_TIMEOUT_S)
 
+    def unacknowledged(self, queue: str) -> int:
+        """Count what is in a queue, whether a consumer has taken it or not."""
+        address = f"http://127.0.0.1:{self.counted_port}/api/queues/%2F"
+        wanted = {"disable_stats": "true", "enable_queue_totals": "true"}
+        answer = requests.get(address, params=wanted, auth=("guest", "guest"), timeout=10)
+        answer.raise_for_status()
+        return next(int(one["messages"]) for one in answer.json() if one["name"] == queue)
+
     def kill(self) -> None:
         """Kill the broker and everything it has started, and wait until it is gone."""
         if self._process is not None:
@@ -195,7 +213,7 @@ def _missing() -> Never:
 
 
 @contextlib.contextmanager
-def new_server(settings: str = "") -> Iterator[RabbitServer]:
+def new_server(settings: str = "", *, counted: bool = False) -> Iterator[RabbitServer]:
     """Give a private broker that is not started yet, and kill it at the end.
 
     A machine that has none to start skips the test, or fails it in CI.
@@ -204,7 +222,7 @@ def new_server(settings: str = "") -> Iterator[RabbitServer]:
     if script is None:
         _missing()
     with tempfile.TemporaryDirectory(prefix="ratchet-rabbit-", ignore_cleanup_errors=True) as name:
-        server = RabbitServer(script, Path(name), settings)
+        server = RabbitServer(script, Path(name), settings, counted=counted)
         try:
             yield server
         finally:
@@ -212,9 +230,9 @@ def new_server(settings: str = "") -> Iterator[RabbitServer]:
 
 
 @contextlib.contextmanager
-def private_rabbit(settings: str = "") -> Iterator[RabbitServer]:
+def private_rabbit(settings: str = "", *, counted: bool = False) -> Iterator[RabbitServer]:
     """Start a private broker."""
-    with new_server(settings) as server:
+    with new_server(settings, counted=counted) as server:
         server.start()
         yield server
 

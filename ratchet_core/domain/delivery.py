@@ -6,16 +6,18 @@ or by a run. A failed delivery never fails the run (decisions.md section 10).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from ratchet_core.domain.retry import Backoff
 from ratchet_core.domain.states import RunState
 from ratchet_core.errors import ValidationFailed
+from ratchet_core.redaction import MASK, redact
 
 #: Ends of a run after which its output may be delivered.
 RUN_STATES: Final = ("completed", "failed", "cancelled")
@@ -108,6 +110,50 @@ class Destination:
         """Tell whether a run that ended so is delivered here; resolved counts as completed."""
         shown = "completed" if state is RunState.RESOLVED else state.value
         return self.enabled and shown in self.run_states
+
+
+def secret_texts(options: Mapping[str, Any], keys: Collection[str]) -> tuple[str, ...]:
+    """Return every text that stands under options that hold secrets, at any depth.
+
+    Of a URL its password is one besides, which messages like to name alone.
+
+    Args:
+        options: of a destination.
+        keys: of those that hold secrets, as its plugin says.
+    """
+    found: list[str] = []
+    left = [value for key, value in options.items() if key in keys]
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            found += [value, *_passwords(value)]
+        elif isinstance(value, Mapping):
+            left += value.values()
+        elif isinstance(value, list | tuple):
+            left += value
+    return tuple(found)
+
+
+def _passwords(text: str) -> list[str]:
+    try:
+        password = urlsplit(text).password if "://" in text else None
+    except ValueError:  # no URL after all
+        return []
+    return [password, unquote(password)] if password else []
+
+
+def shown_options(options: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """Return the options of a destination as anybody may see them.
+
+    Args:
+        options: of a destination.
+        keys: of those that hold secrets, as its plugin says; what is called like a secret is
+            masked besides.
+    """
+    return {
+        str(key): MASK if key in keys and value is not None else redact(value, str(key))
+        for key, value in options.items()
+    }
 
 
 def read_destinations(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Final
+from typing import Any, Final
 
 from ratchet_core.config.logs import KeptLogSettings
 from ratchet_core.domain.log import LEVELS, LogLimits, LogLine, level_of
@@ -97,6 +97,10 @@ class AttemptLines:
     def _kept_part(self, text: str) -> tuple[str, int]:
         """Return the part of a message that is kept, without secrets, and its size in bytes."""
         most = self._limits.line_bytes
+        if len(text) <= most and text.isascii():
+            masked = mask_text(text)
+            if len(masked) <= most:  # the mask is ASCII too
+                return masked, len(masked)
         whole = len(text.encode())
         if whole > most * _READ_FACTOR:
             text = text[: most * _READ_FACTOR]
@@ -160,6 +164,16 @@ class AttemptLog(logging.Logger):
         super().__init__("ratchet.attempt", logging.DEBUG)
         self._lines = lines
 
+    def _log(self, level: int, msg: object, args: object, *rest: Any, **options: Any) -> None:
+        """Keep a plain line without a record: nobody would see where in the code it was written."""
+        if rest or options or self.filters or self.disabled or not isinstance(args, tuple):
+            super()._log(level, msg, args, *rest, **options)  # type: ignore[arg-type] # as it came
+            return
+        if args and isinstance(args[0], Mapping):  # logging's rules for named values
+            super()._log(level, msg, args)
+            return
+        self._lines.write(logging.getLevelName(level), _formatted(msg, args))
+
     def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Keep the line instead of looking for handlers."""
         self._lines.write(record.levelname, _line_of(record))
@@ -188,11 +202,17 @@ def captured_logging() -> Iterator[None]:
         root.removeHandler(capture)
 
 
+def _formatted(message: object, arguments: object) -> str:
+    """Return a message with its arguments, as logging writes it."""
+    try:
+        text = str(message)
+        return text % arguments if arguments else text
+    except Exception as wrong:  # noqa: BLE001 - a line must not end the step
+        return f"{message} (its arguments do not fit: {type(wrong).__name__})"
+
+
 def _line_of(record: logging.LogRecord) -> str:
     """Return the message, with the kind of exception it was logged with but no traceback."""
-    try:
-        message = record.getMessage()
-    except Exception as wrong:  # noqa: BLE001 - a line must not end the step
-        message = f"{record.msg} (its arguments do not fit: {type(wrong).__name__})"
+    message = _formatted(record.msg, record.args)
     error = record.exc_info[1] if record.exc_info else None
     return message if error is None else f"{message} ({type(error).__name__}: {error})"

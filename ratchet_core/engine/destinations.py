@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,9 +13,11 @@ from ratchet_core.domain.delivery import (
     Destination,
     Origin,
     read_destinations,
+    shown_options,
 )
 from ratchet_core.domain.workflow import WorkflowDefinition
 from ratchet_core.errors import RatchetError, ValidationFailed
+from ratchet_core.redaction import redact
 
 #: Returns what is wrong with a destination's options, one sentence each.
 CheckDestination = Callable[[Destination], Sequence[str]]
@@ -36,10 +38,26 @@ class DestinationRules:
     check: CheckDestination = accept_any  #: by the plugin of its kind
     #: puts the environment's values in place of `${VAR}`, in what a workflow's author wrote
     expand: Callable[[Any], Any] = lambda value: value
+    #: the options of a kind that hold secrets, as its plugin says
+    secret_options: Callable[[str], Collection[str]] = lambda _kind: ()
 
     def must_deliver(self, workflow: WorkflowDefinition, asked: Sequence[Any]) -> bool:
         """Tell whether the end of a run may have to be delivered anywhere."""
         return bool(self.everywhere or workflow.output_destinations or asked)
+
+    def shown(self, items: Sequence[Any]) -> list[Any]:
+        """Return destinations that a run or schedule names as anybody may see them."""
+        return [self._shown(item) for item in items]
+
+    def _shown(self, item: Any) -> Any:
+        if not isinstance(item, Mapping):
+            return redact(item)
+        if "destination" in item:
+            rest = shown_options(item, ())
+            inner = item["destination"]
+            is_readable = isinstance(inner, Mapping) and "destination" not in inner
+            return {**rest, "destination": self._shown(inner) if is_readable else redact(inner)}
+        return shown_options(item, self.secret_options(str(item.get("type"))))
 
     def checked(self, items: Sequence[Mapping[str, Any]]) -> tuple[Destination, ...]:
         """Read and check the destinations that a run names.

@@ -59,7 +59,10 @@ def encode(value: Any, noun: str, limits: Limits) -> str:
 
 def plain_text(text: str) -> str:
     """Replace what no database and no JSON keeps: NUL characters and lone surrogates."""
-    return text.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
+    text = text.replace("\x00", "\\0")
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _reason(value: Any, noun: str, limits: Limits) -> str | None:

@@ -1,8 +1,11 @@
-"""Keeps the secrets that an attempt was given out of everything that is stored of it."""
+"""Keeps the secrets that an attempt was given out of everything that is stored of it.
+
+An attempt at a step is given those of its run, an attempt at a delivery those of its destination.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -24,7 +27,10 @@ class Hidden:
 
     def hide(self, secrets: Mapping[str, Any]) -> None:
         """Name the secrets."""
-        texts = [text for text in secrets.values() if isinstance(text, str)]
+        self.hide_texts([text for text in secrets.values() if isinstance(text, str)])
+
+    def hide_texts(self, texts: Iterable[str]) -> None:
+        """Name the secrets, which have no names of their own."""
         forms = {form for text in texts for form in (text, orjson.dumps(text)[1:-1].decode())}
         known = (form for form in forms if len(form) >= _SHORTEST)
         self._forms = tuple(sorted(known, key=len, reverse=True))
@@ -34,6 +40,16 @@ class Hidden:
         for form in self._forms:
             text = text.replace(form, MARK)
         return text
+
+    def clean_value(self, value: Any) -> Any:
+        """Return a JSON value with every secret in its texts replaced, those of its keys too."""
+        if isinstance(value, str):
+            return self.clean(value)
+        if isinstance(value, Mapping):
+            return {self.clean(str(key)): self.clean_value(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.clean_value(item) for item in value]
+        return value
 
     def cleaned(self, failed: Failed) -> Failed:
         """Return a failure with every secret replaced."""

@@ -6,7 +6,6 @@ run, and are kept as long as the longest-kept run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -15,19 +14,20 @@ from ratchet_core.domain.events import EventName
 from ratchet_core.domain.schedule import ScheduleSpec
 from ratchet_core.store.clock import to_us
 from ratchet_core.store.database import Tx
+from ratchet_core.store.driver import Rows
 from ratchet_core.store.runs import entry, write_journal
 from ratchet_core.store.schedules import StoredSchedule
 
 Row = dict[str, Any]
 
 
-def created(tx: Tx, schedule_id: str, spec: ScheduleSpec, now: datetime) -> None:
-    """Note that a schedule is new."""
-    write_journal(tx, [_of(EventName.SCHEDULE_CREATED, schedule_id, spec, now)])
+def created(schedule_id: str, spec: ScheduleSpec, now: datetime) -> Row:
+    """Return the entry that a schedule is new."""
+    return _of(EventName.SCHEDULE_CREATED, schedule_id, spec, now)
 
 
-def updated(tx: Tx, old: StoredSchedule, spec: ScheduleSpec, now: datetime) -> None:
-    """Note what was changed; nothing where nothing was."""
+def updated(old: StoredSchedule, spec: ScheduleSpec, now: datetime) -> list[Row]:
+    """Return the entries about what was changed; none where nothing was."""
     names = [item.name for item in fields(spec)]
     changed = [name for name in names if getattr(old.spec, name) != getattr(spec, name)]
     entries = []
@@ -37,13 +37,16 @@ def updated(tx: Tx, old: StoredSchedule, spec: ScheduleSpec, now: datetime) -> N
         entries.append(_of(name, old.id, spec, now))
     if changed:
         entries.insert(0, _of(EventName.SCHEDULE_UPDATED, old.id, spec, now, changed=changed))
-    if entries:
-        write_journal(tx, entries)
+    return entries
 
 
-def deleted(tx: Tx, schedules: Iterable[StoredSchedule], now: datetime) -> None:
-    """Note that schedules are gone."""
-    entries = [_of(EventName.SCHEDULE_DELETED, item.id, item.spec, now) for item in schedules]
+def deleted(schedule: StoredSchedule, now: datetime) -> Row:
+    """Return the entry that a schedule is gone."""
+    return _of(EventName.SCHEDULE_DELETED, schedule.id, schedule.spec, now)
+
+
+def write(tx: Tx, entries: Rows) -> None:
+    """Write entries; nothing where there are none."""
     if entries:
         write_journal(tx, entries)
 

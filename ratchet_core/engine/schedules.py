@@ -30,6 +30,10 @@ BY: Final = "scheduler"
 
 #: Fields that say when a schedule fires; a change of them finds the next fire time anew.
 _TIMING: Final = ("cron_expression", "timezone", "starts_at", "ends_at", "max_runs", "enabled")
+#: Fields that say what its runs are; a change of them is checked as a request for a run.
+_OF_RUNS: Final = frozenset(
+    {"namespace", "workflow", "version", "input", "priority", "output_destinations"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,9 @@ def create(core: Core, spec: ScheduleSpec, key: ScheduleKey | None = None) -> tu
         spec.refuse_past(now)
         _check_target(core, tx, spec)
         _check_name(tx, spec.name, schedule_id)
-        stored.add(tx, schedule_id, spec, table.next_after(now) if spec.enabled else None)
-        schedule_events.created(tx, schedule_id, spec, now)
+        next_at = table.next_after(now) if spec.enabled else None
+        stored.add(tx, [stored.NewSchedule(id=schedule_id, spec=spec, next_at=next_at)])
+        schedule_events.write(tx, [schedule_events.created(schedule_id, spec, now)])
         if key is not None:
             stored.put_key(tx, schedule_id, key.principal, key.key, str(request_hash))
         return schedule_id, True
@@ -94,14 +99,14 @@ def update(core: Core, schedule_id: str, changes: Mapping[str, Any]) -> None:
         now = stored.now(tx)
         if changes.get("ends_at") is not None:
             spec.refuse_past(now)
-        if changes.keys() & {"namespace", "workflow", "version", "input", "priority"}:
+        if changes.keys() & _OF_RUNS:
             _check_target(core, tx, spec)
         _check_name(tx, spec.name, schedule_id)
         standing = schedule.standing
         if any(getattr(spec, name) != getattr(schedule.spec, name) for name in _TIMING):
             standing = restarted(spec, standing, table.next_after, now)
         stored.put(tx, schedule_id, spec, standing)
-        schedule_events.updated(tx, schedule, spec, now)
+        schedule_events.write(tx, schedule_events.updated(schedule, spec, now))
 
     core.database.transact(work, retried=RETRIED_WITH_DOUBLES)
 
@@ -133,7 +138,7 @@ def delete(core: Core, schedule_id: str) -> None:
     def work(tx: Tx) -> None:
         schedule = _locked(tx, schedule_id)
         stored.remove(tx, schedule)
-        schedule_events.deleted(tx, [schedule], stored.now(tx))
+        schedule_events.write(tx, [schedule_events.deleted(schedule, stored.now(tx))])
 
     core.database.transact(work)
 
@@ -223,6 +228,7 @@ def _check_target(core: Core, tx: Tx, spec: ScheduleSpec) -> None:
         version=spec.version,
         input=spec.input,
         priority=spec.priority,
+        output_destinations=spec.output_destinations,
     )
     try:
         submit.prepare(core, tx, request, {})

@@ -69,6 +69,17 @@ coordinator. Counts are kept per process and summed up over the processes of the
 `ratchet plugins check` finds all of the first row before a start; `ratchet plugins disable NAME`
 switches one off on a host, `plugins.deny` everywhere, `plugins.safe_mode` all that do not come with
 Ratchet.
+
+## What destinations and sources are configured with
+
+`ratchet_core.sdk.option_check` (since API 1.1) has what `check` of a destination or a source needs:
+`problems(options, checks, required)` names unknown keys with the one that was meant, missing ones,
+and what `text`, `boolean`, `choice`, `integer` and `number` find; no sentence shows a value.
+
+`OutputDestination.secret_options` names the options that hold secrets. Answers show a mask in their
+place. Their texts, and the passwords in those that are URLs, are replaced in whatever the plugin
+answers or raises about a delivery and in what its `check` says, before that is stored or shown;
+texts of less than four characters are not looked for.
 """
 _EVENTS_PREFACE: Final = """\
 # Events

@@ -14,11 +14,13 @@ from ratchet_core.domain.delivery import (
     DeliveryPolicy,
     Destination,
     Origin,
+    secret_texts,
 )
 from ratchet_core.domain.retry import Backoff
 from ratchet_core.domain.template import template_problems
 from ratchet_core.egress.only import OnlyDomains
 from ratchet_core.engine.destinations import DestinationRules
+from ratchet_core.engine.hidden import Hidden
 from ratchet_core.errors import ConfigurationError
 from ratchet_core.registry.variables import with_variables
 from ratchet_core.sdk.http import HttpClient
@@ -64,6 +66,7 @@ def make_rules(settings: Settings, environ: Mapping[str, str], kinds: Kinds) -> 
         timeout_s=output.default_timeout_s,
         check=lambda destination: problems_of(destination, kinds()),
         expand=lambda value: with_variables(value, environ),
+        secret_options=lambda kind: secret_options_of(kinds().get(kind)),
     )
 
 
@@ -76,7 +79,15 @@ def problems_of(destination: Destination, kinds: Mapping[str, OutputDestination]
     if destination.origin is Origin.RUN and not kind.named_by_runs:
         return [f"type: only the configuration and workflows may deliver to '{destination.kind}'"]
     known_names = TEMPLATE_VARIABLES | _free_names(destination)
-    return [*kind.check(destination.options), *template_problems(destination.options, known_names)]
+    hidden = Hidden()
+    hidden.hide_texts(secret_texts(destination.options, secret_options_of(kind)))
+    found = [*kind.check(destination.options), *template_problems(destination.options, known_names)]
+    return [hidden.clean(problem) for problem in found]
+
+
+def secret_options_of(kind: OutputDestination | None) -> Sequence[str]:
+    """Return which options of a kind hold secrets: what its plugin says, if there is one."""
+    return () if kind is None else kind.secret_options
 
 
 def _free_names(destination: Destination) -> frozenset[str]:

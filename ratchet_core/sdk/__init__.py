@@ -21,6 +21,7 @@ from ratchet_core.domain.template import (
 from ratchet_core.domain.workflow import CustomEvent, StepDefinition, WorkflowDefinition
 from ratchet_core.errors import AuthenticationFailed, ConfigurationError, Refused
 from ratchet_core.redaction import Secret, is_secret_name, redact
+from ratchet_core.sdk import option_check
 from ratchet_core.sdk.authentication import (
     Authenticator,
     AuthenticatorSettings,
@@ -140,6 +141,7 @@ __all__ = [
     "WorkflowDefinition",
     "hookimpl",
     "is_secret_name",
+    "option_check",
     "parse_retry_after",
     "redact",
     "render_template",

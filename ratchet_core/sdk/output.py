@@ -117,7 +117,8 @@ class OutputDestination(ABC):
 
     #: What `destination.type` calls it, in lower case: `webhook`.
     name: ClassVar[str]
-    #: Keys of the options that hold secrets; never shown or stored outside the configuration.
+    #: Keys of the options that hold secrets. Answers show a mask in place of their values, and what
+    #: stands there is taken out of outcomes, errors and problems before they are stored or shown.
     secret_options: ClassVar[Sequence[str]] = ()
     #: Whether a request for a run may name such a destination; else configuration and workflows.
     named_by_runs: ClassVar[bool] = True

@@ -5,13 +5,13 @@ What becomes of them when they are due is in `firing`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from ratchet_core.domain.schedule import Catchup, Overlap, ScheduleSpec, Standing
 from ratchet_core.store.clock import known_datetime, now_us, to_datetime, to_us
@@ -24,6 +24,16 @@ Row = dict[str, Any]
 _LOCK: Final = Query("SELECT r.id FROM schedules r WHERE r.id = :id {lock}")
 _NOW: Final = Query("SELECT {now}")
 _NOTE_RUN: Final = Query("UPDATE schedules SET last_run_id = :run_id WHERE id = :id")
+
+
+#: Replaces what schedules want, by parameters that are named like their columns.
+_PUT: Final = (
+    update(schedules)
+    .where(schedules.c.id == bindparam("locked_id"))
+    .values(problem=None, updated_at=now_us())
+)
+#: Names or ids that one statement lists.
+_TOGETHER: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,63 +68,68 @@ def note_run(tx: Tx, schedule_id: str, run_id: str) -> None:
     _NOTE_RUN.write(tx, {"id": schedule_id, "run_id": run_id})
 
 
-def add(
-    tx: Tx,
-    schedule_id: str,
-    spec: ScheduleSpec,
-    next_at: datetime | None,
-    *,
-    source: str | None = None,
-    source_hash: str | None = None,
-) -> None:
-    """Store a new schedule."""
-    tx.execute(
-        insert(schedules).values(
-            id=schedule_id,
-            **_spec_values(spec),
-            next_at=_optional_us(next_at),
-            runs_made=0,
-            runs_skipped=0,
-            source=source,
-            source_hash=source_hash,
-            created_at=now_us(),
-            updated_at=now_us(),
-        )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSchedule:
+    """A schedule that is to be stored."""
+
+    id: str  #: UUIDv7
+    spec: ScheduleSpec  #: what is wanted
+    next_at: datetime | None  #: its first fire time
+    source: str | None = None  #: the file that declares it
+    source_hash: str | None = None  #: of what the file says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedSchedule:
+    """What a stored schedule wants from now on."""
+
+    id: str  #: of the schedule
+    spec: ScheduleSpec  #: all of it
+    standing: Standing  #: its next fire time and what waits
+    source: str | None  #: the file that declares it
+    source_hash: str | None  #: of what the file says
+
+
+def add(tx: Tx, items: Sequence[NewSchedule]) -> None:
+    """Store new schedules."""
+    if not items:
+        return
+    statement = insert(schedules).values(
+        runs_made=0, runs_skipped=0, created_at=now_us(), updated_at=now_us()
     )
+    rows = [
+        {
+            "id": item.id,
+            **_spec_values(item.spec),
+            "next_at": _optional_us(item.next_at),
+            "source": item.source,
+            "source_hash": item.source_hash,
+        }
+        for item in items
+    ]
+    tx.execute(statement, rows)
 
 
-def put(
-    tx: Tx,
-    schedule_id: str,
-    spec: ScheduleSpec,
-    standing: Standing,
-    *,
-    source: tuple[str | None, str | None] | None = None,
-) -> None:
-    """Replace what a locked schedule wants.
+def put(tx: Tx, schedule_id: str, spec: ScheduleSpec, standing: Standing) -> None:
+    """Replace what a locked schedule wants."""
+    row = {"locked_id": schedule_id, **_wanted(spec, standing)}
+    tx.execute(_PUT, [row])
 
-    Args:
-        tx: a write transaction.
-        schedule_id: of the schedule.
-        spec: all of it.
-        standing: its next fire time and what waits.
-        source: file and hash, where the change comes from a file.
-    """
-    declared: Row = {}
-    if source is not None:
-        declared = {"source": source[0], "source_hash": source[1], "deleted_at": None}
-    tx.execute(
-        update(schedules)
-        .where(schedules.c.id == schedule_id)
-        .values(
-            **_spec_values(spec),
-            **declared,
-            next_at=_optional_us(standing.next_at),
-            waiting=times_text(standing.waiting),
-            problem=None,
-            updated_at=now_us(),
-        )
-    )
+
+def put_declared(tx: Tx, items: Sequence[ChangedSchedule]) -> None:
+    """Replace what schedules want whose files have changed; deleted ones are there again."""
+    rows = [
+        {
+            "locked_id": item.id,
+            **_wanted(item.spec, item.standing),
+            "source": item.source,
+            "source_hash": item.source_hash,
+            "deleted_at": None,
+        }
+        for item in items
+    ]
+    if rows:
+        tx.execute(_PUT, rows)
 
 
 def remove(tx: Tx, schedule: StoredSchedule) -> None:
@@ -130,9 +145,10 @@ def remove(tx: Tx, schedule: StoredSchedule) -> None:
     )
 
 
-def erase(tx: Tx, schedule_id: str) -> None:
-    """Delete a schedule without a trace, such as one that its file names no more."""
-    tx.execute(delete(schedules).where(schedules.c.id == schedule_id))
+def erase(tx: Tx, ids: Sequence[str]) -> None:
+    """Delete schedules without a trace, such as those that their files name no more."""
+    for part in _parts(ids):
+        tx.execute(delete(schedules).where(schedules.c.id.in_(part)))
 
 
 def find_by_key(tx: Tx, principal: str, key: str) -> tuple[str, str] | None:
@@ -157,6 +173,16 @@ def find_by_name(tx: Tx, name: str) -> StoredSchedule | None:
     """Return the schedule of that name, deleted or not."""
     row = tx.execute(select(schedules).where(schedules.c.name == name)).first()
     return None if row is None else stored_schedule(row)
+
+
+def names_taken(tx: Tx, names: Sequence[str]) -> set[str]:
+    """Return which of the names schedules have, deleted or not."""
+    found = [
+        name
+        for part in _parts(names)
+        for name in tx.scalars(select(schedules.c.name).where(schedules.c.name.in_(part)))
+    ]
+    return set(found)
 
 
 def declared(tx: Tx) -> dict[str, StoredSchedule]:
@@ -217,6 +243,11 @@ def times_text(times: Sequence[datetime]) -> str | None:
     return orjson.dumps([to_us(at) for at in times]).decode() if times else None
 
 
+def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(texts), _TOGETHER):
+        yield texts[start : start + _TOGETHER]
+
+
 def _optional_us(at: datetime | None) -> int | None:
     return None if at is None else to_us(at)
 
@@ -241,6 +272,14 @@ def _spec_values(spec: ScheduleSpec) -> Row:
         "starts_at": _optional_us(spec.starts_at),
         "ends_at": _optional_us(spec.ends_at),
         "max_runs": spec.max_runs,
+    }
+
+
+def _wanted(spec: ScheduleSpec, standing: Standing) -> Row:
+    return {
+        **_spec_values(spec),
+        "next_at": _optional_us(standing.next_at),
+        "waiting": times_text(standing.waiting),
     }
 
 

@@ -10,10 +10,16 @@ from typing import Any, Final
 
 import orjson
 
-from ratchet_core.domain.delivery import DeliveryEnd, DeliveryPolicy, Destination
+from ratchet_core.domain.delivery import (
+    DeliveryEnd,
+    DeliveryPolicy,
+    Destination,
+    secret_texts,
+)
 from ratchet_core.domain.outcome import cut
 from ratchet_core.domain.template import TemplateFailed, TemplateInvalid
 from ratchet_core.engine.deliver import GRACE_S, Parcel
+from ratchet_core.engine.hidden import Hidden
 from ratchet_core.redaction import mask_text, redact
 from ratchet_core.sdk.context import RunInfo
 from ratchet_core.sdk.errors import PermanentError, StepError
@@ -86,7 +92,9 @@ class Sender:
         try:
             view = self._view(parcel, destination)
         except Exception as error:  # noqa: BLE001 - one that cannot be shown fails alone
-            return _raised(error), policy
+            hidden = Hidden()
+            hidden.hide_texts(secret_texts(destination.options, kind.secret_options))
+            return _raised(error, hidden), policy
         return end_of_delivery(kind, view), policy
 
     def _view(self, parcel: Parcel, destination: Destination) -> DeliveryView:
@@ -145,12 +153,17 @@ class Sender:
 
 
 def end_of_delivery(kind: OutputDestination, view: DeliveryView) -> DeliveryEnd:
-    """Let a plugin send, and return how that ended, whatever it answers or raises."""
+    """Let a plugin send, and return how that ended, whatever it answers or raises.
+
+    What stands under its `secret_options` is in nothing that is stored or shown of it.
+    """
+    hidden = Hidden()
+    hidden.hide_texts(secret_texts(view.options, kind.secret_options))
     try:
         outcome = kind.deliver(view)
     except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin ends no process
-        return _raised(error)
-    return _end_of(outcome, kind)
+        return _raised(error, hidden)
+    return _end_of(outcome, kind, hidden)
 
 
 def _moment(at: datetime) -> dict[str, Any]:
@@ -188,12 +201,12 @@ def _refused(code: str, message: str) -> DeliveryEnd:
     return DeliveryEnd(ok=False, code=code, message=message, retryable=False)
 
 
-def _raised(error: BaseException) -> DeliveryEnd:
+def _raised(error: BaseException, hidden: Hidden) -> DeliveryEnd:
     if isinstance(error, StepError):
         return DeliveryEnd(
             ok=False,
             code=str(error.code),
-            message=_text(error),
+            message=_text(error, hidden),
             retryable=not isinstance(error, PermanentError),
             retry_after_s=error.retry_after_s,
         )
@@ -201,27 +214,27 @@ def _raised(error: BaseException) -> DeliveryEnd:
     return DeliveryEnd(
         ok=False,
         code="TEMPLATE_FAILED" if is_template else "DELIVERY_FAILED",
-        message=_text(error),
+        message=_text(error, hidden),
         retryable=not is_template,
     )
 
 
-def _text(error: BaseException) -> str:
-    return cut(mask_text(f"{type(error).__name__}: {error}"))
+def _text(error: BaseException, hidden: Hidden) -> str:
+    return cut(mask_text(hidden.clean(f"{type(error).__name__}: {error}")))
 
 
-def _end_of(outcome: object, kind: OutputDestination) -> DeliveryEnd:
+def _end_of(outcome: object, kind: OutputDestination, hidden: Hidden) -> DeliveryEnd:
     if isinstance(outcome, Delivered):
-        return DeliveryEnd(ok=True, details=outcome.details)
+        return DeliveryEnd(ok=True, details=hidden.clean_value(outcome.details))
     if isinstance(outcome, DeliveryFailed):
         return DeliveryEnd(
             ok=False,
             code=outcome.code,
-            message=cut(mask_text(outcome.message)),
+            message=cut(mask_text(hidden.clean(outcome.message))),
             retryable=outcome.retryable,
             retry_after_s=outcome.retry_after_s,
             disable=outcome.disable,
-            details=outcome.details,
+            details=hidden.clean_value(outcome.details),
         )
     reason = f"the plugin of '{kind.name}' answered with {type(outcome).__name__}, no outcome"
     return DeliveryEnd(ok=False, code="PLUGIN_ERROR", message=reason)

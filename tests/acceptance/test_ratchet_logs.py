@@ -164,3 +164,24 @@ def test_ratchet_113_logs_of_other_namespaces_do_not_exist(locked: Locked, admin
         assert locked.call("GET", path, none).status_code == 403
     assert locked.call("GET", "/api/v1/logs", limited).json() == {"items": [], "next_cursor": None}
     assert locked.call("GET", "/api/v1/logs", none).status_code == 403
+
+
+def test_ratchet_113_the_console_of_a_script_is_stored_with_level_and_attempt(api: Api) -> None:
+    job = api.execute("console", {"order": 7})
+
+    assert api.finished(job["id"])["status"] == "completed"
+
+    lines = api.get(f"/api/v1/jobs/{job['id']}/logs").json()["items"]
+    assert [(line["attempt"], line["level"], line["message"]) for line in lines] == [
+        (attempt, level, message)
+        for attempt in (1, 2)
+        for level, message in (
+            ("debug", "looking at { order: 7 }"),
+            ("info", f"attempt {attempt}"),
+            ("info", "plain"),
+            ("warning", "low on [ 'stock', 3 ]"),
+            ("error", "odd null true"),
+        )
+    ]
+    assert {(line["step"], line["task_id"]) for line in lines} == {("say", "console")}
+    assert len({line["execution_id"] for line in lines}) == 2

@@ -115,6 +115,7 @@ def test_ratchet_040_an_invalid_expression_is_400_and_names_the_field(
         ({"starts_at": "tomorrow"}, "starts_at"),
         ({"priority": "extreme"}, "priority"),
         ({"crontab": "x"}, "crontab"),
+        ({"output_destinations": [{"type": "nowhere"}]}, "output_destinations[0]"),
     ],
 )
 def test_ratchet_040_what_else_is_wrong_is_named_and_changes_nothing(
@@ -370,3 +371,22 @@ def test_the_same_key_makes_one_schedule(api: Api) -> None:
     assert other.json()["error"]["code"] == "IDEMPOTENCY_CONFLICT"
     assert bad.status_code == 400
     api.delete(f"/api/v1/schedules/{first.json()['id']}")
+
+
+def test_secrets_of_destinations_are_masked_and_a_mask_is_no_secret(api: Api, make: Make) -> None:
+    hook = {"type": "webhook", "url": "https://hooks.example/in"}
+    secret = {"secret": "whsec-7b31c9", "headers": {"X-Shop": "k-55aa17"}}
+    schedule = make(enabled=False, output_destinations=[{**hook, **secret}])
+    path = f"/api/v1/schedules/{schedule['id']}"
+    masked = [{**hook, "secret": "********", "headers": "********"}]
+
+    shown = [schedule, api.get(path).json(), api.post(f"{path}/enable").json()]
+    sent_back = api.call("PATCH", path, json={"output_destinations": masked})
+    query = "query($id: ID!) { schedule(id: $id) { output_destinations } }"
+    body = {"query": query, "variables": {"id": schedule["id"]}}
+    graphql = requests.post(f"{api.base}/graphql", json=body, timeout=20).json()
+
+    assert [one["output_destinations"] for one in shown] == [masked] * 3
+    assert graphql["data"]["schedule"]["output_destinations"] == masked
+    assert sent_back.status_code == 400
+    assert list(sent_back.json()["error"]["details"]) == ["output_destinations[0]"]

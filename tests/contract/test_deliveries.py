@@ -14,6 +14,8 @@ from ratchet_core.domain.retry import Backoff
 from ratchet_core.engine.deliver import Parcel
 from ratchet_core.engine.destinations import DestinationRules
 from ratchet_core.errors import Conflict, DeliveryNotFound, ValidationFailed
+from ratchet_core.redaction import MASK
+from ratchet_core.runtime.outputs import problems_of
 from ratchet_core.runtime.ratchet import new_id
 from ratchet_core.sdk import (
     Delivered,
@@ -402,3 +404,66 @@ class NoNotices:
 
     def wait(self, _timeout_s: float) -> bool | None:
         return None
+
+
+class Careless(Recorder):
+    """Tells its secrets in whatever it says, as libraries do."""
+
+    name = "careless"
+    secret_options = ("login", "url")
+
+    def check(self, options: Mapping[str, Any]) -> Sequence[str]:
+        return [f"login: {options['login']['key']} is no key"] if "wrong" in options else []
+
+
+SECRET_OPTIONS = {
+    "login": {"key": "k-7b31c9", "more": ["n-55aa17"]},
+    "url": "amqp://shop:p%40ss-word@broker/shop",
+    "region": "north",
+}
+SAID = "north: k-7b31c9, n-55aa17, p@ss-word and amqp://shop:p%40ss-word@broker/shop are refused"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        DeliveryFailed(message=SAID, details={"k-7b31c9": [SAID]}),
+        Delivered(details={"said": SAID}),
+        PermanentError(SAID),
+        OSError(SAID),
+    ],
+)
+def test_nothing_stored_of_an_attempt_holds_what_the_plugin_calls_secret(
+    database: Database, answer: DeliveryOutcome | Exception
+) -> None:
+    house = house_with(database, place("first", kind="careless", options=SECRET_OPTIONS))
+    complete(house)
+    [parcel] = claimed(house)
+
+    end, policy = sender(Careless(answer)).send(parcel)
+    house.engine.deliveries.end(parcel.claimed, end, policy)
+
+    with database.read() as tx:
+        stored_rows = [*tx.execute(deliveries.select()), *tx.execute(delivery_attempts.select())]
+    text = " ".join(str(row) for row in stored_rows)
+    assert "north" in text
+    assert [part for part in ("k-7b31c9", "n-55aa17", "p@ss-word", "p%40ss") if part in text] == []
+
+
+def test_a_problem_with_options_does_not_tell_their_secrets() -> None:
+    options = {**SECRET_OPTIONS, "wrong": True}
+
+    [problem] = problems_of(
+        place("first", kind="careless", options=options), {"careless": Careless()}
+    )
+
+    assert problem == "login: [secret] is no key"
+
+
+def test_destinations_are_shown_without_what_the_plugin_calls_secret() -> None:
+    rules = DestinationRules(secret_options={"careless": ("login", "url")}.__getitem__)
+    inner = {"type": "careless", **SECRET_OPTIONS, "retry_policy": {"max_attempts": 3}}
+    outer = {"name": "first", "run_states": ["failed"], "destination": inner}
+    masked = {**inner, "login": MASK, "url": MASK}
+
+    assert rules.shown([inner, outer]) == [masked, {**outer, "destination": masked}]

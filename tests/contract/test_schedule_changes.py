@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from ratchet_core.domain.query import ScheduleQuery, Window
 from ratchet_core.domain.schedule import DeclaredSchedule
@@ -185,6 +185,35 @@ def test_declared_schedules_follow_their_file(house: House) -> None:
     assert only(house).spec.input == {"n": 2}
     assert only(house).id == first.id
     assert sync(house).removed == ("from a file",)
+    assert house.reads.schedules.page(ScheduleQuery(), Window()).total == 0
+
+
+def test_many_declared_schedules_are_stored_in_as_few_statements_as_one(house: House) -> None:
+    many = [
+        declared(f"file {number}", cron_expression=f"{number % 60} 3 * * *")
+        for number in range(300)
+    ]
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        sent.append(statement)
+
+    def statements(*found: DeclaredSchedule) -> int:
+        sent.clear()
+        sync(house, *found)
+        return len(sent)
+
+    event.listen(house.database.engine, "before_cursor_execute", note)
+    one, all_of_them = statements(declared("one")), statements(declared("one"), *many)
+    changed = [replace(item, spec=replace(item.spec, input={"n": 1})) for item in many]
+
+    assert all_of_them == one
+    assert statements(declared("one"), *changed) <= one
+    page = house.reads.schedules.page(ScheduleQuery(), Window(limit=1000))
+    assert page.total == 301
+    assert {item.next_at.minute for item in page.items if item.next_at} == set(range(60))
+    assert sum(item.spec.input == {"n": 1} for item in page.items) == 300
+    assert statements() <= one
     assert house.reads.schedules.page(ScheduleQuery(), Window()).total == 0
 
 

@@ -50,6 +50,16 @@ def test_every_peer_of_the_bench_is_locked_apart() -> None:
     assert _misfits(requirements, _pins("constraints-bench.txt"), set()) == []
 
 
+def test_what_runs_js2py_is_locked_apart_and_for_no_newer_python() -> None:
+    requirements = read_project(ROOT)["dependency-groups"]["js2py"]
+    text = (ROOT / "constraints-js2py.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if PIN.match(line)]
+
+    assert _misfits(requirements, _pins("constraints-js2py.txt"), set()) == []
+    assert "js2py" not in _pins("constraints.txt")
+    assert [line for line in lines if "python_full_version < '3.12'" not in line] == []
+
+
 def test_every_locked_package_carries_its_hashes() -> None:
     for path in ROOT.glob("constraints*.txt"):
         text = path.read_text(encoding="utf-8")

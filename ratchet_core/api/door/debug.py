@@ -19,6 +19,7 @@ from ratchet_core.api.door.moment import to_millis
 from ratchet_core.api.door.origin import host_name
 from ratchet_core.api.door.problem import Dialect
 from ratchet_core.config import describe, is_loopback
+from ratchet_core.domain.delivery import shown_options
 from ratchet_core.domain.query import AttemptQuery, Window
 from ratchet_core.domain.states import AttemptState
 from ratchet_core.domain.views import AttemptView, DrainView
@@ -60,7 +61,7 @@ def debug_blueprint(dialect: Dialect, problem: type[AnswerSchema]) -> DoorBluepr
     @blueprint.operation("GET", "/debug/config", "debugConfig", **shared)
     def config() -> Response:
         """Show every setting in force; secrets are masked."""
-        return answer.json({"config": describe(ratchet().settings)})
+        return answer.json({"config": _config()})
 
     @blueprint.operation("GET", "/debug/workers", "debugWorkers", **shared)
     def workers() -> Response:
@@ -125,3 +126,12 @@ def _failure(attempt: AttemptView) -> dict[str, Any]:
         "type": None if error is None else error.type,
         "message": None if error is None else error.message,
     }
+
+
+def _config() -> dict[str, Any]:
+    """Return the settings; what the plugins of destinations call secret is masked, too."""
+    shown = describe(ratchet().settings)
+    secret_options = ratchet().core.destinations.secret_options
+    for one in shown["output"]["global_destinations"]:
+        one["options"] = shown_options(one["options"], secret_options(one["kind"]))
+    return shown

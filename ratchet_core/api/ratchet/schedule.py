@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from marshmallow import fields
 
+from ratchet_core.api.door.call import ratchet
 from ratchet_core.api.door.field import (
     AnswerSchema,
     Choice,
@@ -24,8 +25,11 @@ from ratchet_core.api.door.priority import Priority
 from ratchet_core.api.door.reference import name_of
 from ratchet_core.api.ratchet.task import locate_task
 from ratchet_core.domain.cron import MAX_LENGTH, FireTime
+from ratchet_core.domain.delivery import secret_texts
 from ratchet_core.domain.schedule import MAX_CATCHUP, MAX_NAME, MAX_RUNS, PREVIEW, Catchup, Overlap
 from ratchet_core.domain.views import ScheduleView
+from ratchet_core.errors import ValidationFailed
+from ratchet_core.redaction import MASK
 
 #: What each `shift` of a fire time means.
 _NOTES: Final = {
@@ -190,15 +194,28 @@ def spec_fields(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields of a `ScheduleSpec` from a loaded body.
 
     Raises:
+        ValidationFailed: a destination has a mask where its secret has to be.
         WorkflowNotFound: nothing can be named as `task_id` says.
     """
     found = {key: value for key, value in body.items() if key != "task_id"}
     if "output_destinations" in found:
         found["output_destinations"] = tuple(found["output_destinations"])
+        _refuse_masks(found["output_destinations"])
     if "task_id" in body:
         task = locate_task(body["task_id"])
         found |= {"namespace": task.namespace, "workflow": task.name, "version": task.version}
     return found
+
+
+def _refuse_masks(items: Sequence[Any]) -> None:
+    """Refuse what an answer showed in place of a secret, sent back: it would be the new secret."""
+    for index, item in enumerate(items):
+        if any(MASK in text for text in secret_texts({"item": item}, ("item",))):
+            place = f"output_destinations[{index}]"
+            reason = f"'{MASK}' stands for a secret that is not shown; write the secret itself"
+            raise ValidationFailed(
+                f"The schedule is not valid: {place}: {reason}", {place: [reason]}
+            )
 
 
 def show_schedule(view: ScheduleView) -> dict[str, Any]:
@@ -218,7 +235,7 @@ def show_schedule(view: ScheduleView) -> dict[str, Any]:
         "input": spec.input,
         "enabled": spec.enabled,
         "priority": spec.priority,
-        "output_destinations": [dict(item) for item in spec.output_destinations],
+        "output_destinations": ratchet().core.destinations.shown(spec.output_destinations),
         "metadata": dict(spec.metadata),
         "catchup": spec.catchup.value,
         "max_catchup": spec.max_catchup,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import orjson
 import pytest
+import requests
 
 from tests.integration.cli.conftest import Ended, Ratchet, caller, document
 from tests.integration.cli.filled import fill
+from tests.processes import RATCHET, environment, ratchet_up
+
+DEFINITIONS = Path(__file__).resolve().parents[2] / "acceptance" / "definitions"
 
 SCRIPT = """
 (function (input) {
@@ -128,3 +133,33 @@ def test_lines_are_exported_one_by_one(stored: Stored) -> None:
     lines = [orjson.loads(line) for line in ended.stdout.splitlines()]
     assert [line["sequence"] for line in lines] == sorted(line["sequence"] for line in lines)
     assert {line["workflow"] for line in lines} == {"default.noisy"}
+
+
+def test_lines_of_a_running_step_are_followed_to_the_end_of_its_run(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with ratchet_up(tmp_path, RATCHET_PATH=str(DEFINITIONS)) as started:
+        body = {"input": {"gate": str(gate), "word": "live"}}
+        answer = requests.post(
+            f"{started.base}/api/v1/tasks/talking/execute", json=body, timeout=20
+        )
+        run_id = answer.json()["job"]["id"]
+        follower = subprocess.Popen(
+            [RATCHET, "logs", run_id, "-f", "--json"],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert follower.stdout is not None
+        early = orjson.loads(follower.stdout.readline())["message"]
+        assert follower.poll() is None
+        gate.touch()
+        rest = follower.stdout.readlines()  # to its end
+        follower.stdout.close()
+        assert follower.wait(30) == 0
+
+    assert early == "working on live"
+    assert [orjson.loads(line)["message"] for line in rest] == [
+        "password=******** for live",
+        "done with live",
+    ]

@@ -19,6 +19,9 @@ from tests.waiting import wait_for
 UPDATES = """subscription($job: ID!, $after: String) {
   jobUpdates(jobId: $job, after: $after) { id status progress result error cursor }
 }"""
+LINES = """subscription($job: ID!, $after: String) {
+  jobLogs(jobId: $job, after: $after) { cursor level attempt message }
+}"""
 EVENTS = "subscription($after: String) { runEvents(after: $after) { cursor name job_id } }"
 
 
@@ -441,3 +444,26 @@ def test_the_server_ends_soon_though_somebody_listens(new_site: Callable[..., Si
     assert code == 1012
     assert [name for name, _ in events_of(answer)] == []
     assert site.server.wait(25) == 0
+
+
+def test_lines_of_a_step_come_while_it_runs_until_its_job_has_ended(
+    site: Site, talk: Callable[..., Talk], gate: Path
+) -> None:
+    job = site.execute("talking", {"gate": str(gate), "word": "graphql"})
+    client = talk()
+    client.start(LINES, job=job)
+    early = [client.hear()["payload"]["data"]["jobLogs"] for _ in range(2)]
+    assert site.status(job) == "running"
+    gate.touch()
+
+    lines = [*early, *client.results("jobLogs")]
+
+    assert [(line["level"], line["attempt"], line["message"]) for line in lines] == [
+        ("info", 1, "working on graphql"),
+        ("warning", 1, "password=******** for graphql"),
+        ("error", 1, "done with graphql"),
+    ]
+    assert site.status(job) == "completed"
+    again = talk()
+    again.start(LINES, job=job, after=early[1]["cursor"])
+    assert again.results("jobLogs") == lines[2:]

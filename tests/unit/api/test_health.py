@@ -9,7 +9,9 @@ from flask.testing import FlaskClient
 
 from ratchet_core.app import create_app
 from ratchet_core.config import Settings
+from ratchet_core.config.destination import DestinationSettings
 from ratchet_core.config.logs import DevelopmentSettings
+from ratchet_core.config.outgoing import OutputSettings
 from ratchet_core.config.server import DatabaseSettings
 from ratchet_core.domain.workflow import single_step
 from ratchet_core.runtime import Ratchet
@@ -107,3 +109,16 @@ def test_debug_shows_what_is_in_force(debugged: FlaskClient) -> None:
     assert config["development"]["enable_debug_endpoints"] is True
     assert debugged.get("/debug/errors?limit=0").status_code == 400
     assert debugged.get("/debug/errors?limit=3").get_json() == {"errors": []}
+
+
+def test_debug_shows_no_option_that_a_plugin_calls_secret(ratchet: Ratchet) -> None:
+    options = {"url": "https://hooks.example/in", "headers": {"X-Shop": "h-91bc4e"}}
+    output = OutputSettings(global_destinations=(DestinationSettings("hook", "webhook", options),))
+    development = DevelopmentSettings(enable_debug_endpoints=True)
+    runtime = Ratchet(replace(ratchet.settings, development=development, output=output))
+
+    answer = create_app(runtime).test_client().get("/debug/config")
+    runtime.close()
+
+    [shown] = answer.get_json()["config"]["output"]["global_destinations"]
+    assert shown["options"] == {"url": "https://hooks.example/in", "headers": "********"}

@@ -216,3 +216,48 @@ def test_a_line_that_cannot_be_formatted_does_not_end_the_step(clock: Clock) -> 
     AttemptLog(lines).warning("%d left", "no number")
 
     assert texts(lines.take()) == ["%d left (its arguments do not fit: TypeError)"]
+
+
+def test_a_plain_line_is_written_as_logging_would_write_it(clock: Clock) -> None:
+    lines = lines_of(clock)
+    log = AttemptLog(lines)
+
+    log.info("%d of %s", 2, "three")
+    log.info("%(pieces)d pieces", {"pieces": 4})
+    log.info("100 %")
+    log.log(25, "between two levels")
+    log.error("no such %d", "number")
+    log.info(ValueError("an object"))
+    log.info("with more", extra={"order": 1}, stacklevel=2)
+
+    assert [(line.level, line.message) for line in lines.take()] == [
+        (20, "2 of three"),
+        (20, "4 pieces"),
+        (20, "100 %"),
+        (20, "between two levels"),
+        (40, "no such %d (its arguments do not fit: TypeError)"),
+        (20, "an object"),
+        (20, "with more"),
+    ]
+
+
+def test_levels_filters_and_exceptions_of_an_attempts_logger_hold(clock: Clock) -> None:
+    lines = lines_of(clock)
+    log = AttemptLog(lines)
+    log.setLevel("INFO")
+    log.addFilter(lambda record: "secretly" not in record.getMessage())
+
+    log.debug("too low")
+    log.info("said %s", "secretly")
+    log.info("said %s", "openly")
+    try:
+        int("gone")
+    except ValueError:
+        log.exception("it broke")
+    log.disabled = True
+    log.error("switched off")
+
+    assert texts(lines.take()) == [
+        "said openly",
+        "it broke (ValueError: invalid literal for int() with base 10: 'gone')",
+    ]

@@ -138,7 +138,7 @@ def test_register_settings_checks_what_is_configured_and_fills_defaults(shelf: S
     ("text", "reason"),
     [
         ("raise SystemExit(3)", "SystemExit"),
-        ("RATCHET_API = '>=2.0'", "asks for plugin API >=2.0, this is 1.0"),
+        ("RATCHET_API = '>=2.0'", "asks for plugin API >=2.0, this is 1.1"),
         ("RATCHET_API = 2", "RATCHET_API is int"),
         ("RATCHET_API = 'two'", "is no version range"),
         ("@hookimpl\nasync def ratchet_on_event(event): ...", "ratchet_on_event is async"),

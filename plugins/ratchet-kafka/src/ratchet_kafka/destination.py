@@ -15,22 +15,23 @@ from ratchet_core.sdk import (
     DeliveryOutcome,
     DeliveryView,
     OutputDestination,
+    option_check,
 )
 from ratchet_kafka import client
 from ratchet_kafka import options as check
 from ratchet_kafka.outlet import Headers, Outlet
 
-_CHECKS: Final[Mapping[str, check.Check]] = {
+_CHECKS: Final[Mapping[str, option_check.Check]] = {
     "bootstrap_servers": check.servers,
     "topic": check.topic_template,
-    "key": check.text,
+    "key": option_check.text,
     "headers": check.headers,
     "client": client.check,
-    "delivery_timeout_seconds": check.number(1, 300),
-    "max_message_bytes": check.integer(1_000, 1_000_000_000),
-    "timeout_seconds": check.number(1, 3_600),
-    "retry_policy": check.anything,
-    "secret": check.text,
+    "delivery_timeout_seconds": option_check.number(1, 300),
+    "max_message_bytes": option_check.integer(1_000, 1_000_000_000),
+    "timeout_seconds": option_check.number(1, 3_600),
+    "retry_policy": option_check.anything,
+    "secret": option_check.text,
 }
 DELIVERY_TIMEOUT_S: Final = 20.0
 MAX_MESSAGE_BYTES: Final = 1_000_000
@@ -66,7 +67,7 @@ class KafkaDestination(OutputDestination):
 
     def check(self, options: Mapping[str, Any]) -> Sequence[str]:
         """Return what is wrong with a destination's options."""
-        return check.problems(options, _CHECKS, ("bootstrap_servers", "topic"))
+        return option_check.problems(options, _CHECKS, ("bootstrap_servers", "topic"))
 
     def deliver(self, delivery: DeliveryView) -> DeliveryOutcome:
         """Send one output, and wait for the brokers to acknowledge it."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from ratchet_core.sdk import Accepted, Feed, FeedStopped, InputSource, SourceSettings
+from ratchet_core.sdk import Accepted, Feed, FeedStopped, InputSource, SourceSettings, option_check
 from ratchet_kafka import client
 from ratchet_kafka import options as check
 from ratchet_kafka.aside import Aside
@@ -25,16 +25,16 @@ from ratchet_kafka.condition import Condition
 from ratchet_kafka.message import Record, identity_problem
 from ratchet_kafka.positions import Place, Positions
 
-_CHECKS: Final[Mapping[str, check.Check]] = {
+_CHECKS: Final[Mapping[str, option_check.Check]] = {
     "bootstrap_servers": check.servers,
     "topics": check.topics,
-    "group_id": check.text,
-    "start": check.choice("earliest", "latest"),
-    "batch": check.integer(1, 1000),
+    "group_id": option_check.text,
+    "start": option_check.choice("earliest", "latest"),
+    "batch": option_check.integer(1, 1000),
     "identity": identity_problem,
     "dead_letter_topic": check.topic,
-    "session_timeout_seconds": check.number(1, 300),
-    "max_poll_interval_seconds": check.number(5, 3_600),
+    "session_timeout_seconds": option_check.number(1, 300),
+    "max_poll_interval_seconds": option_check.number(5, 3_600),
     "client": client.check,
 }
 #: How long one read waits for messages; also how often it looks whether it is to end.
@@ -83,7 +83,7 @@ class KafkaSource(InputSource):
     @classmethod
     def check(cls, options: Mapping[str, Any]) -> Sequence[str]:
         """Return what is wrong with the options."""
-        found = check.problems(options, _CHECKS, ("bootstrap_servers", "topics"))
+        found = option_check.problems(options, _CHECKS, ("bootstrap_servers", "topics"))
         if found:
             return found
         session_s, poll_s = _timeouts_s(options)

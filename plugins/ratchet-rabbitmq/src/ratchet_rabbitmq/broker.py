@@ -11,15 +11,16 @@ from typing import Any, Final
 from pika import SSLOptions, URLParameters
 from pika.connection import Parameters
 
+from ratchet_core.sdk import option_check
 from ratchet_rabbitmq import options as check
 
 #: The options that every destination and source has.
-SHARED: Final[Mapping[str, check.Check]] = {
+SHARED: Final[Mapping[str, option_check.Check]] = {
     "url": check.url,
-    "ca_file": check.text,
-    "cert_file": check.text,
-    "key_file": check.text,
-    "heartbeat_seconds": check.integer(1, 3600),
+    "ca_file": option_check.text,
+    "cert_file": option_check.text,
+    "key_file": option_check.text,
+    "heartbeat_seconds": option_check.integer(1, 3600),
 }
 #: What a queue can be declared as.
 QUEUE_TYPES: Final = ("classic", "quorum")

@@ -15,6 +15,7 @@ from ratchet_core.sdk import (
     DeliveryOutcome,
     DeliveryView,
     OutputDestination,
+    option_check,
     template_problems,
 )
 from ratchet_rabbitmq import options as check
@@ -29,22 +30,22 @@ from ratchet_rabbitmq.broker import (
 from ratchet_rabbitmq.publisher import Publisher
 from ratchet_rabbitmq.sending import Message, NotPublished
 
-_CHECKS: Final[Mapping[str, check.Check]] = {
+_CHECKS: Final[Mapping[str, option_check.Check]] = {
     **SHARED,
     "queue": check.name,
     "exchange": check.name,
     "routing_key": lambda value: None if isinstance(value, str) else "must be a text",
-    "declare": check.one_of((*QUEUE_TYPES, *EXCHANGE_TYPES)),
+    "declare": option_check.choice(*QUEUE_TYPES, *EXCHANGE_TYPES),
     "arguments": check.scalars,
-    "mandatory": check.boolean,
-    "persistent": check.boolean,
-    "priority": check.integer(0, 255),
-    "expiration_ms": check.integer(0, 2**32 - 1),
-    "content_type": check.text,
+    "mandatory": option_check.boolean,
+    "persistent": option_check.boolean,
+    "priority": option_check.integer(0, 255),
+    "expiration_ms": option_check.integer(0, 2**32 - 1),
+    "content_type": option_check.text,
     "headers": check.scalars,
-    "timeout_seconds": check.anything,
-    "retry_policy": check.anything,
-    "secret": check.text,
+    "timeout_seconds": option_check.anything,
+    "retry_policy": option_check.anything,
+    "secret": option_check.text,
 }
 
 
@@ -61,7 +62,7 @@ class RabbitDestination(OutputDestination):
 
     def check(self, options: Mapping[str, Any]) -> Sequence[str]:
         """Return what is wrong with a destination's options."""
-        found = check.problems(options, _CHECKS, ("url",))
+        found = option_check.problems(options, _CHECKS, ("url",))
         return found or [*tls_problems(options), *_place_problems(options)]
 
     def deliver(self, delivery: DeliveryView) -> DeliveryOutcome:

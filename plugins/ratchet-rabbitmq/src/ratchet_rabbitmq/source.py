@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ratchet_core.sdk import Accepted, Feed, InputSource, SourceSettings
+from ratchet_core.sdk import Accepted, Feed, InputSource, SourceSettings, option_check
 from ratchet_rabbitmq import options as check
 from ratchet_rabbitmq.broker import (
     QUEUE_TYPES,
@@ -35,15 +35,15 @@ from ratchet_rabbitmq.incoming import (
 from ratchet_rabbitmq.publisher import Publisher
 from ratchet_rabbitmq.sending import Message, NotPublished
 
-_CHECKS: Final[Mapping[str, check.Check]] = {
+_CHECKS: Final[Mapping[str, option_check.Check]] = {
     **SHARED,
     "queue": check.name,
-    "declare": check.one_of(QUEUE_TYPES),
+    "declare": option_check.choice(*QUEUE_TYPES),
     "arguments": check.scalars,
-    "prefetch": check.integer(1, 10_000),
+    "prefetch": option_check.integer(1, 10_000),
     "identity": is_identity,
     "dead_letter_queue": check.name,
-    "include_properties": check.boolean,
+    "include_properties": option_check.boolean,
 }
 #: How long one look for messages waits; also how often it looks whether it is to end.
 _LOOK_S: Final = 0.5
@@ -88,7 +88,7 @@ class RabbitSource(InputSource):
     @classmethod
     def check(cls, options: Mapping[str, Any]) -> Sequence[str]:
         """Return what is wrong with the options."""
-        found = check.problems(options, _CHECKS, ("url", "queue")) or tls_problems(options)
+        found = option_check.problems(options, _CHECKS, ("url", "queue")) or tls_problems(options)
         if "arguments" in options and "declare" not in options:
             found.append("arguments: are of a queue that `declare` makes")
         if options.get("dead_letter_queue") == options.get("queue") is not None:

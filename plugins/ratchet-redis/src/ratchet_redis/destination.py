@@ -18,26 +18,27 @@ from ratchet_core.sdk import (
     DeliveryOutcome,
     DeliveryView,
     OutputDestination,
+    option_check,
     template_problems,
 )
 from ratchet_redis import options as check
 
-_SHARED: Final[Mapping[str, check.Check]] = {
+_SHARED: Final[Mapping[str, option_check.Check]] = {
     "url": check.url,
-    "retry_policy": check.anything,
-    "secret": check.text,
+    "retry_policy": option_check.anything,
+    "secret": option_check.text,
 }
-_RQ: Final[Mapping[str, check.Check]] = {
+_RQ: Final[Mapping[str, option_check.Check]] = {
     **_SHARED,
-    "queue": check.text,
-    "function": check.text,
-    "job_timeout": check.integer(1, 604_800),
-    "result_ttl": check.integer(0, 31_536_000),
+    "queue": option_check.text,
+    "function": option_check.text,
+    "job_timeout": option_check.integer(1, 604_800),
+    "result_ttl": option_check.integer(0, 31_536_000),
 }
-_STREAM: Final[Mapping[str, check.Check]] = {
+_STREAM: Final[Mapping[str, option_check.Check]] = {
     **_SHARED,
-    "stream": check.text,
-    "max_length": check.integer(1, 10**12),
+    "stream": option_check.text,
+    "max_length": option_check.integer(1, 10**12),
 }
 #: For how long the id of a delivery is remembered, so that no stream gets it twice, in seconds.
 _REMEMBERED_S: Final = 86_400
@@ -61,7 +62,7 @@ class _RedisDestination(OutputDestination):
 
     secret_options: ClassVar[Sequence[str]] = ("url", "secret")
     named_by_runs: ClassVar[bool] = False
-    _checks: ClassVar[Mapping[str, check.Check]]
+    _checks: ClassVar[Mapping[str, option_check.Check]]
     _required: ClassVar[Sequence[str]]
 
     def __init__(self) -> None:
@@ -70,7 +71,7 @@ class _RedisDestination(OutputDestination):
 
     def check(self, options: Mapping[str, Any]) -> Sequence[str]:
         """Return what is wrong with a destination's options."""
-        return check.problems(options, self._checks, self._required)
+        return option_check.problems(options, self._checks, self._required)
 
     def _server(self, url: str) -> Redis:
         with self._lock:
@@ -114,7 +115,7 @@ class RqDestination(_RedisDestination):
     """
 
     name = "rq"
-    _checks: ClassVar[Mapping[str, check.Check]] = _RQ
+    _checks: ClassVar[Mapping[str, option_check.Check]] = _RQ
     _required: ClassVar[Sequence[str]] = ("url", "queue", "function")
 
     def _send(self, delivery: DeliveryView, server: Redis) -> DeliveryOutcome:
@@ -138,7 +139,7 @@ class StreamDestination(_RedisDestination):
     """An entry per output: `delivery_id`, `run_id`, `task_id`, `state` and `body`, its JSON."""
 
     name = "redis-stream"
-    _checks: ClassVar[Mapping[str, check.Check]] = _STREAM
+    _checks: ClassVar[Mapping[str, option_check.Check]] = _STREAM
     _required: ClassVar[Sequence[str]] = ("url", "stream")
 
     def check(self, options: Mapping[str, Any]) -> Sequence[str]:

@@ -19,18 +19,25 @@ from redis.exceptions import ConnectionError as RedisAway
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisSilent
 
-from ratchet_core.sdk import Accepted, Feed, InboundMessage, InputSource, SourceSettings
+from ratchet_core.sdk import (
+    Accepted,
+    Feed,
+    InboundMessage,
+    InputSource,
+    SourceSettings,
+    option_check,
+)
 from ratchet_redis import options as check
 
-_CHECKS: Final[Mapping[str, check.Check]] = {
+_CHECKS: Final[Mapping[str, option_check.Check]] = {
     "url": check.url,
-    "stream": check.text,
-    "group": check.text,
-    "consumer": check.text,
-    "start": check.text,
-    "batch": check.integer(1, 1000),
-    "claim_idle_seconds": check.number(0.1, 86_400),
-    "dead_letter_stream": check.text,
+    "stream": option_check.text,
+    "group": option_check.text,
+    "consumer": option_check.text,
+    "start": option_check.text,
+    "batch": option_check.integer(1, 1000),
+    "claim_idle_seconds": option_check.number(0.1, 86_400),
+    "dead_letter_stream": option_check.text,
 }
 #: How long one read waits for entries; also how often it looks whether it is to end.
 _BLOCK_MS: Final = 500
@@ -68,7 +75,7 @@ class StreamSource(InputSource):
     @classmethod
     def check(cls, options: Mapping[str, Any]) -> Sequence[str]:
         """Return what is wrong with the options."""
-        return check.problems(options, _CHECKS, ("url", "stream"))
+        return option_check.problems(options, _CHECKS, ("url", "stream"))
 
     def run(self, feed: Feed) -> None:
         """Feed entries until asked to end."""
