@@ -8,7 +8,7 @@ from there, so that no search keeps the database busy for long.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, collate, func, literal_column, select, union_all
@@ -19,6 +19,7 @@ from ratchet_core.errors import InvalidRequest
 from ratchet_core.store.clock import known_datetime, to_us
 from ratchet_core.store.database import AnyRow, Database, Tx
 from ratchet_core.store.reads.page import decode_cursor, encode_cursor
+from ratchet_core.store.reads.place import first_at
 from ratchet_core.store.schema import log_lines
 
 #: Lines that one answer looks at, at most.
@@ -209,26 +210,10 @@ def _bounds(tx: Tx, query: LogQuery) -> Filters:
     """Return between which places the lines of a span of time are."""
     bounds: Filters = []
     if query.since is not None:
-        bounds.append(log_lines.c.sequence >= _first_at(tx, query.since - _LATE))
+        bounds.append(log_lines.c.sequence >= first_at(tx, log_lines, to_us(query.since - _LATE)))
     if query.until is not None:
-        bounds.append(log_lines.c.sequence <= _first_at(tx, query.until + _LATE))
+        bounds.append(log_lines.c.sequence <= first_at(tx, log_lines, to_us(query.until + _LATE)))
     return bounds
-
-
-def _first_at(tx: Tx, moment: datetime) -> int:
-    """Return about the first place of lines written at a time or later: places follow times."""
-    at_us, key = to_us(moment), log_lines.c.sequence
-    low = int(tx.execute(select(func.coalesce(func.min(key), 0))).scalar_one())
-    high = _end(tx) + 1
-    statement = select(key, log_lines.c.at).order_by(key).limit(1)
-    while low < high:
-        middle = (low + high) // 2
-        row = tx.execute(statement.where(key >= middle)).first()
-        if row is None or row.at >= at_us:
-            high = middle
-        else:
-            low = int(row.sequence) + 1
-    return low
 
 
 def _end(tx: Tx) -> int:

@@ -35,6 +35,7 @@ from ratchet_core.store.reads import workflow as workflow_reads
 from ratchet_core.store.reads.analytics import AnalyticsReads
 from ratchet_core.store.reads.attempt import ATTEMPTS, Owner
 from ratchet_core.store.reads.delivery import DeliveryReads
+from ratchet_core.store.reads.journal import JournalStart
 from ratchet_core.store.reads.logs import LogReads
 from ratchet_core.store.reads.page import fetch
 from ratchet_core.store.reads.rows import attempt_view, event_view, run_view, step_view
@@ -212,6 +213,15 @@ class Reads:
         """Return who writes to the journal now; None where numbers become visible in order."""
         with self._database.read() as tx:
             return journal_reads.writers(tx, self._database.dialect)
+
+    def journal_start(self, settled: int | None = None) -> JournalStart:
+        """Return where to begin to follow the journal, to meet all that is committed from now on.
+
+        Args:
+            settled: a place up to which no entry can come any more, where one is known.
+        """
+        with self._database.read() as tx:
+            return journal_reads.start(tx, self._database.dialect, settled)
 
     def journal_end(self) -> int:
         """Return the highest sequence number that is visible; 0 in an empty journal."""
