@@ -1,62 +1,118 @@
-"""Execution of operations by graphql-core, with a short way to plain values.
+"""Execution of operations by graphql-core, with short ways to plain values and lists of objects.
 
 Nine of ten fields of an answer are plain values of a node or a mapping. For those graphql-core
 collects arguments that there are none of, and builds what no resolver reads; here the value is
-taken and serialised. Whatever is not plain, or not valid, goes the way of graphql-core.
+taken and serialised. The items of a list of objects are executed one after another without asking
+of each what kind of thing it is. Whatever is not plain, or not valid, goes the way of graphql-core.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from graphql import (
     ExecutionContext,
+    GraphQLID,
+    GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
+    GraphQLString,
     Undefined,
+    located_error,
 )
+from graphql.pyutils import Path
 
 from ratchet_core.api.graphql.node import Node, value_of
 
-Serialize = Callable[[Any], Any]
-_NOT_PLAIN: Final = (None, False)
+#: How a plain field is serialised, whether it may be null, and whether text stays as it is.
+Plain = tuple[Callable[[Any], Any], bool, bool]
+
+#: Scalars whose text is shown as it is.
+_TEXTS: Final = frozenset({GraphQLString.name, GraphQLID.name, "DateTime"})
 
 
 def execution_of(schema: GraphQLSchema) -> type[ExecutionContext]:
     """Return what executes operations of a schema whose plain fields are those of nodes."""
-    plain = dict(_plain_fields(schema))
+    plain = {
+        kind.name: dict(_plain_fields(kind))
+        for kind in schema.type_map.values()
+        if isinstance(kind, GraphQLObjectType) and not kind.name.startswith("__")
+    }
 
     class Execution(ExecutionContext):
-        def execute_field(
-            self, parent_type: GraphQLObjectType, source: Any, field_nodes: Any, path: Any
+        def execute_fields(
+            self, parent_type: GraphQLObjectType, source_value: Any, path: Any, fields: Any
         ) -> Any:
-            name = field_nodes[0].name.value
-            serialize, nullable = plain.get((parent_type.name, name), _NOT_PLAIN)
-            if serialize is not None and isinstance(source, Node | dict):
+            kinds = plain.get(parent_type.name)
+            if kinds is None or not isinstance(source_value, Node | dict):
+                return super().execute_fields(parent_type, source_value, path, fields)
+            shown = _shown_fields(source_value, kinds, fields)
+            for key, nodes in fields.items():
+                if key not in shown:
+                    here = Path(path, key, parent_type.name)
+                    value = self.execute_field(parent_type, source_value, nodes, here)
+                    if value is not Undefined:
+                        shown[key] = value
+            return shown if len(shown) < 2 else {key: shown[key] for key in fields if key in shown}
+
+        def complete_list_value(
+            self, return_type: GraphQLList[Any], field_nodes: Any, info: Any, path: Any, result: Any
+        ) -> Any:
+            item_type = return_type.of_type
+            kind = item_type.of_type if isinstance(item_type, GraphQLNonNull) else item_type
+            if not isinstance(result, list) or not isinstance(kind, GraphQLObjectType):
+                return super().complete_list_value(return_type, field_nodes, info, path, result)
+            fields = self.collect_subfields(kind, field_nodes)
+            completed: list[Any] = []
+            for index, item in enumerate(result):
+                here = Path(path, index, None)
                 try:
-                    value = value_of(source, name)
-                    shown = None if value is None else serialize(value)
-                except Exception:  # noqa: BLE001 - graphql-core meets it again, and tells of it
-                    shown = Undefined
-                if shown is not Undefined and (shown is not None or (nullable and value is None)):
-                    return shown
-            return super().execute_field(parent_type, source, field_nodes, path)
+                    completed.append(
+                        self.execute_fields(kind, item, here, fields)
+                        if isinstance(item, Node | dict)
+                        else self.complete_value(item_type, field_nodes, info, here, item)
+                    )
+                except Exception as error:  # noqa: BLE001 - as graphql-core does
+                    located = located_error(error, field_nodes, here.as_list())
+                    self.handle_field_error(located, item_type, here)
+                    completed.append(None)
+            return completed
 
     return Execution
 
 
-def _plain_fields(
-    schema: GraphQLSchema,
-) -> Iterator[tuple[tuple[str, str], tuple[Serialize, bool]]]:
-    """Yield type and name of each field without a resolver and arguments that holds a scalar."""
-    for kind in schema.type_map.values():
-        if not isinstance(kind, GraphQLObjectType) or kind.name.startswith("__"):
+def _shown_fields(
+    source: Any, kinds: Mapping[str, Plain], fields: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the plain fields that can be shown at once; the others are graphql-core's."""
+    shown: dict[str, Any] = {}
+    for key, nodes in fields.items():
+        name = nodes[0].name.value
+        if name not in kinds:
             continue
-        for name, field in kind.fields.items():
-            nullable = not isinstance(field.type, GraphQLNonNull)
-            of = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
-            if field.resolve is None and not field.args and isinstance(of, GraphQLScalarType):
-                yield (kind.name, name), (of.serialize, nullable)
+        serialize, nullable, is_text = kinds[name]
+        try:
+            value = value_of(source, name)
+            if value is None:
+                if nullable:
+                    shown[key] = None
+                continue
+            if not is_text or value.__class__ is not str:
+                value = serialize(value)
+        except Exception:  # noqa: BLE001, S112 - graphql-core meets it again, and tells of it
+            continue
+        if value is not None and value is not Undefined:
+            shown[key] = value
+    return shown
+
+
+def _plain_fields(kind: GraphQLObjectType) -> Iterator[tuple[str, Plain]]:
+    """Yield each field of a type without a resolver and arguments that holds a scalar."""
+    for name, field in kind.fields.items():
+        nullable = not isinstance(field.type, GraphQLNonNull)
+        of = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
+        if field.resolve is None and not field.args and isinstance(of, GraphQLScalarType):
+            yield name, (of.serialize, nullable, of.name in _TEXTS)

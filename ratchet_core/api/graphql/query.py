@@ -155,11 +155,15 @@ def max_retries_of_job(node: Node[RunView], _info: GraphQLResolveInfo) -> int:
 
 
 def events_of_job(node: Node[RunView], _info: GraphQLResolveInfo, **given: Any) -> list[Fields]:
-    """Return a part of the journal of a job."""
+    """Return a part of the journal of a job, loaded for all jobs around it at once."""
     permit(node.view.namespace)
-    after = read_cursor(given.get("after"))
+    after = read_cursor(given.get("after")) or 0
     limit = read_parameters(EventsQuery, {"limit": given["limit"]})["limit"]
-    events = ratchet().reads.events(node.view.id, after or 0, limit)
+
+    def load(views: Sequence[RunView]) -> Mapping[str, Sequence[EventView]]:
+        return ratchet().reads.events_of([view.id for view in views], after, limit)
+
+    events = node.batch.load(("events", after, limit), load)[node.view.id]
     return [event_fields(event) for event in events]
 
 

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, select, text
+from sqlalchemy import ColumnElement, CompoundSelect, Select, func, select, text, union_all
 
 from ratchet_core.domain.views import EventView, RunView
 from ratchet_core.errors import RunNotFound
 from ratchet_core.store.clock import now_us
 from ratchet_core.store.database import AnyRow, Tx
-from ratchet_core.store.reads.place import first_at
+from ratchet_core.store.reads.place import BRANCHES, first_at
 from ratchet_core.store.reads.rows import event_view, run_view
 from ratchet_core.store.schema import journal, runs
 
@@ -154,13 +154,39 @@ def runs_at(tx: Tx, run_ids: Sequence[str]) -> dict[str, tuple[RunView, int]]:
     return {row.id: (run_view(row), int(row.place)) for row in rows}
 
 
+def of_runs(
+    tx: Tx, run_ids: Sequence[str], after: int, limit: int
+) -> dict[str, tuple[EventView, ...]]:
+    """Return each run's entries after a number, oldest first, in one statement or few.
+
+    Args:
+        tx: any look.
+        run_ids: the runs.
+        after: the number.
+        limit: of each run.
+    """
+    found: dict[str, list[EventView]] = {run_id: [] for run_id in run_ids}
+    ids = list(found)
+    for first in range(0, len(ids), BRANCHES):
+        parts = [
+            select(_after(after, limit).where(journal.c.run_id == run_id).subquery())
+            for run_id in ids[first : first + BRANCHES]
+        ]
+        for view in _events(tx, union_all(*parts)):
+            found[view.run_id].append(view)
+    return {
+        run_id: tuple(sorted(views, key=lambda view: view.sequence))
+        for run_id, views in found.items()
+    }
+
+
 def _after(after: int, limit: int) -> Select[AnyRow]:
     return (
         select(journal).where(journal.c.sequence > after).order_by(journal.c.sequence).limit(limit)
     )
 
 
-def _events(tx: Tx, statement: Select[AnyRow]) -> tuple[EventView, ...]:
+def _events(tx: Tx, statement: Select[Any] | CompoundSelect[Any]) -> tuple[EventView, ...]:
     return tuple(event_view(row) for row in tx.execute(statement))
 
 

@@ -258,6 +258,13 @@ class Reads:
         with self._database.read() as tx:
             return tuple(event_view(row) for row in tx.execute(statement))
 
+    def events_of(
+        self, run_ids: Sequence[str], after: int = 0, limit: int = 100
+    ) -> Mapping[str, tuple[EventView, ...]]:
+        """Return what `events` returns for each run, in one statement or few for all of them."""
+        with self._database.read() as tx:
+            return journal_reads.of_runs(tx, run_ids, after, limit)
+
     def trail(self, run_id: str, after: int, limit: int) -> tuple[TrailEntryView, ...]:
         """Return a part of a run's audit trail after a sequence number, oldest first."""
         with self._database.read() as tx:
