@@ -8,8 +8,10 @@ of each what kind of thing it is. Whatever is not plain, or not valid, goes the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
 from graphql import (
     ExecutionContext,
@@ -27,11 +29,76 @@ from graphql.pyutils import Path
 
 from ratchet_core.api.graphql.node import Node, value_of
 
+Serialize = Callable[[Any], Any]
 #: How a plain field is serialised, whether it may be null, and whether text stays as it is.
-Plain = tuple[Callable[[Any], Any], bool, bool]
+Plain = tuple[Serialize, bool, bool]
 
 #: Scalars whose text is shown as it is.
 _TEXTS: Final = frozenset({GraphQLString.name, GraphQLID.name, "DateTime"})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known of a selection for all the nodes that it is executed on."""
+
+    fields: Mapping[str, Any]  #: response key to nodes, as graphql-core collects them
+    plain: Sequence[tuple[str, str, Serialize, bool, bool]]  #: key, name, and the rest of `Plain`
+
+
+class Execution(ExecutionContext):
+    """Executes one operation."""
+
+    #: by type and name of the field
+    plain_fields: ClassVar[Mapping[str, Mapping[str, Plain]]] = {}
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._plans: dict[int, Plan] = {}
+
+    def execute_fields(
+        self, parent_type: GraphQLObjectType, source_value: Any, path: Any, fields: Any
+    ) -> Any:
+        """Execute the fields of one object: plain ones here, the others by graphql-core."""
+        if not isinstance(source_value, Node | dict):
+            return super().execute_fields(parent_type, source_value, path, fields)
+        plan = self._plans.get(id(fields))
+        if plan is None or plan.fields is not fields:
+            plan = _plan(self.plain_fields.get(parent_type.name, {}), fields)
+            self._plans[id(fields)] = plan
+        shown = _shown_fields(source_value, plan.plain)
+        if len(shown) == len(fields):
+            return shown
+        for key in fields:
+            if key not in shown:
+                here = Path(path, key, parent_type.name)
+                value = self.execute_field(parent_type, source_value, fields[key], here)
+                if value is not Undefined:
+                    shown[key] = value
+        return {key: shown[key] for key in fields if key in shown}  # in the order asked for
+
+    def complete_list_value(
+        self, return_type: GraphQLList[Any], field_nodes: Any, info: Any, path: Any, result: Any
+    ) -> Any:
+        """Complete a list: objects here, anything else by graphql-core."""
+        item_type = return_type.of_type
+        kind = item_type.of_type if isinstance(item_type, GraphQLNonNull) else item_type
+        if not isinstance(result, list) or not isinstance(kind, GraphQLObjectType):
+            return super().complete_list_value(return_type, field_nodes, info, path, result)
+        fields = self.collect_subfields(kind, field_nodes)
+        completed: list[Any] = []
+        for index, item in enumerate(result):
+            here = Path(path, index, None)
+            try:
+                completed.append(
+                    self.execute_fields(kind, item, here, fields)
+                    if isinstance(item, Node | dict)
+                    else self.complete_value(item_type, field_nodes, info, here, item)
+                )
+            except Exception as error:  # noqa: BLE001 - as graphql-core does
+                located = located_error(error, field_nodes, here.as_list())
+                self.handle_field_error(located, item_type, here)
+                completed.append(None)
+        return completed
 
 
 def execution_of(schema: GraphQLSchema) -> type[ExecutionContext]:
@@ -41,61 +108,23 @@ def execution_of(schema: GraphQLSchema) -> type[ExecutionContext]:
         for kind in schema.type_map.values()
         if isinstance(kind, GraphQLObjectType) and not kind.name.startswith("__")
     }
+    return type("Execution", (Execution,), {"plain_fields": plain})
 
-    class Execution(ExecutionContext):
-        def execute_fields(
-            self, parent_type: GraphQLObjectType, source_value: Any, path: Any, fields: Any
-        ) -> Any:
-            kinds = plain.get(parent_type.name)
-            if kinds is None or not isinstance(source_value, Node | dict):
-                return super().execute_fields(parent_type, source_value, path, fields)
-            shown = _shown_fields(source_value, kinds, fields)
-            for key, nodes in fields.items():
-                if key not in shown:
-                    here = Path(path, key, parent_type.name)
-                    value = self.execute_field(parent_type, source_value, nodes, here)
-                    if value is not Undefined:
-                        shown[key] = value
-            return shown if len(shown) < 2 else {key: shown[key] for key in fields if key in shown}
 
-        def complete_list_value(
-            self, return_type: GraphQLList[Any], field_nodes: Any, info: Any, path: Any, result: Any
-        ) -> Any:
-            item_type = return_type.of_type
-            kind = item_type.of_type if isinstance(item_type, GraphQLNonNull) else item_type
-            if not isinstance(result, list) or not isinstance(kind, GraphQLObjectType):
-                return super().complete_list_value(return_type, field_nodes, info, path, result)
-            fields = self.collect_subfields(kind, field_nodes)
-            completed: list[Any] = []
-            for index, item in enumerate(result):
-                here = Path(path, index, None)
-                try:
-                    completed.append(
-                        self.execute_fields(kind, item, here, fields)
-                        if isinstance(item, Node | dict)
-                        else self.complete_value(item_type, field_nodes, info, here, item)
-                    )
-                except Exception as error:  # noqa: BLE001 - as graphql-core does
-                    located = located_error(error, field_nodes, here.as_list())
-                    self.handle_field_error(located, item_type, here)
-                    completed.append(None)
-            return completed
-
-    return Execution
+def _plan(kinds: Mapping[str, Plain], fields: Mapping[str, Any]) -> Plan:
+    named = ((key, nodes[0].name.value) for key, nodes in fields.items())
+    return Plan(fields, [(key, name, *kinds[name]) for key, name in named if name in kinds])
 
 
 def _shown_fields(
-    source: Any, kinds: Mapping[str, Plain], fields: Mapping[str, Any]
+    source: Any, plain: Sequence[tuple[str, str, Serialize, bool, bool]]
 ) -> dict[str, Any]:
     """Return the plain fields that can be shown at once; the others are graphql-core's."""
     shown: dict[str, Any] = {}
-    for key, nodes in fields.items():
-        name = nodes[0].name.value
-        if name not in kinds:
-            continue
-        serialize, nullable, is_text = kinds[name]
+    get = source.field if isinstance(source, Node) else functools.partial(value_of, source)
+    for key, name, serialize, nullable, is_text in plain:
         try:
-            value = value_of(source, name)
+            value = get(name)
             if value is None:
                 if nullable:
                     shown[key] = None

@@ -182,7 +182,7 @@ class Reads:
         limit: int = 50,
         offset: int = 0,
     ) -> Mapping[Owner, tuple[AttemptView, ...]]:
-        """Return a part of the attempts of each owner, newest first, in two statements.
+        """Return a part of the attempts of each owner, newest first, in one statement or few.
 
         Args:
             owners: (namespace, name) of workflows, or (run id,) of runs; all of one kind.
