@@ -33,6 +33,8 @@ Serialize = Callable[[Any], Any]
 #: How a plain field is serialised, whether it may be null, and whether text stays as it is.
 Plain = tuple[Serialize, bool, bool]
 
+#: What objects of the graph are made of.
+_OBJECTS: Final = (Node, dict)
 #: Scalars whose text is shown as it is.
 _TEXTS: Final = frozenset({GraphQLString.name, GraphQLID.name, "DateTime"})
 
@@ -59,7 +61,7 @@ class Execution(ExecutionContext):
         self, parent_type: GraphQLObjectType, source_value: Any, path: Any, fields: Any
     ) -> Any:
         """Execute the fields of one object: plain ones here, the others by graphql-core."""
-        if not isinstance(source_value, Node | dict):
+        if not isinstance(source_value, _OBJECTS):
             return super().execute_fields(parent_type, source_value, path, fields)
         plan = self._plans.get(id(fields))
         if plan is None or plan.fields is not fields:
@@ -91,7 +93,7 @@ class Execution(ExecutionContext):
             try:
                 completed.append(
                     self.execute_fields(kind, item, here, fields)
-                    if isinstance(item, Node | dict)
+                    if isinstance(item, _OBJECTS)
                     else self.complete_value(item_type, field_nodes, info, here, item)
                 )
             except Exception as error:  # noqa: BLE001 - as graphql-core does

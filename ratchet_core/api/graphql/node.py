@@ -91,5 +91,5 @@ def value_of(source: Any, name: str) -> Any:
     """Return a value of a node or of a mapping by its name; None where there is none."""
     if isinstance(source, Node):
         return source.field(name)
-    value = source.get(name) if isinstance(source, dict | Mapping) else None
+    value = source.get(name) if isinstance(source, Mapping) else None
     return value() if callable(value) else value
