@@ -26,6 +26,7 @@ from ratchet_core.domain.states import RunState
 from ratchet_core.engine.core import Core
 from ratchet_core.errors import Conflict, DeliveryNotFound
 from ratchet_core.store import deliveries as stored
+from ratchet_core.store import frames
 from ratchet_core.store.database import AnyRow, Tx
 from ratchet_core.store.deliveries import ClaimedDelivery, DueRun
 from ratchet_core.store.runs import entry
@@ -158,7 +159,9 @@ class Deliveries:
         error = None if end.ok else _dumps({"code": end.code, "message": end.message})
 
         def work(tx: Tx) -> bool:
-            now = stored.database_now(tx)
+            # the run's lock lets the entries of its journal become visible in their order
+            _, locked_at = frames.lock_runs(tx, [claimed.run_id])
+            now = locked_at or stored.database_now(tx)
             row = {
                 "id": claimed.id,
                 "token": claimed.token,

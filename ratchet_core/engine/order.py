@@ -2,20 +2,24 @@
 
 Sequence numbers are given out before a transaction commits, so on PostgreSQL a lower one may
 become visible after a higher one (`store.reads.journal`). Whoever follows the journal stops before
-a missing number until it can come no more.
+a missing number until it can come no more, however long that takes: a transaction of an
+application that Ratchet is embedded in may last as long as it likes.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from ratchet_core.domain.views import EventView
 
-#: A number may be missing this long; no transaction lasts longer.
-_LONGEST_GAP_S: Final = 65.0
+#: A number that is missing for so long is told of; none of our own transactions lasts longer.
+_LONG_GAP_S: Final = 65.0
+
+_log = logging.getLogger(__name__)
 
 #: Returns who writes to the journal now; None where numbers become visible in their order.
 Writers = Callable[[], frozenset[str] | None]
@@ -31,7 +35,7 @@ class Gap:
 
     def __init__(self, writers: frozenset[str], now: float) -> None:
         self._writers = writers
-        self._since = now
+        self._told_at = now
 
     def is_closed(self, writers: frozenset[str], now: float) -> bool:
         """Tell whether the number can come no more, as it is missing in a later look.
@@ -41,7 +45,14 @@ class Gap:
             now: the same clock.
         """
         self._writers &= writers
-        return not self._writers or now - self._since > _LONGEST_GAP_S
+        if self._writers and now - self._told_at > _LONG_GAP_S:
+            self._told_at = now
+            _log.warning(
+                "events wait for transactions that have written to the journal and do not end: "
+                "%s (virtualtransaction in pg_locks)",
+                ", ".join(sorted(self._writers)),
+            )
+        return not self._writers
 
 
 class Order:

@@ -7,9 +7,10 @@ from typing import Final
 from ratchet_core.store.database import Tx
 from ratchet_core.store.driver import Query
 
+_KNOWN: Final = Query("SELECT 1 FROM event_cursors WHERE subscriber = :subscriber")
 _BEGIN: Final = Query(
-    "INSERT INTO event_cursors (subscriber, sequence)"
-    " SELECT :subscriber, coalesce(max(sequence), 0) FROM journal WHERE true"
+    "INSERT INTO event_cursors (subscriber, sequence, holder, lease_until)"
+    " VALUES (:subscriber, :sequence, :holder, {now} + :lease_us)"
     " ON CONFLICT (subscriber) DO NOTHING"
 )
 _CLAIM: Final = Query(
@@ -30,14 +31,25 @@ _LEAVE: Final = Query(
 )
 
 
+def is_known(tx: Tx, subscriber: str) -> bool:
+    """Tell whether a subscriber has a place."""
+    return bool(_KNOWN.rows(tx, {"subscriber": subscriber}))
+
+
+def begin(tx: Tx, subscriber: str, holder: str, sequence: int, lease_s: float) -> bool:
+    """Give a new subscriber its place and take it for a process; False where it has one."""
+    values = {"subscriber": subscriber, "holder": holder, "sequence": sequence}
+    return _BEGIN.write(tx, values | {"lease_us": round(lease_s * 1e6)}) == 1
+
+
 def claim(tx: Tx, subscriber: str, holder: str, lease_s: float) -> int | None:
-    """Take a subscriber for a process, or keep it; a new one begins at the journal's end.
+    """Take a subscriber for a process, or keep it.
 
     Returns:
-        The place up to which it was told; None while another process tells it.
+        The place up to which it was told; None while another process tells it, and for one that
+        has no place.
     """
     values = {"subscriber": subscriber, "holder": holder}
-    _BEGIN.write(tx, {"subscriber": subscriber})
     if not _CLAIM.write(tx, values | {"lease_us": round(lease_s * 1e6)}):
         return None
     return int(_READ.rows(tx, values)[0][0])

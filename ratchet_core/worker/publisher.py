@@ -20,6 +20,7 @@ from ratchet_core.errors import RatchetError
 from ratchet_core.hooks.calls import Listener
 from ratchet_core.store import cursors
 from ratchet_core.store.database import Database
+from ratchet_core.store.reads import JournalStart
 
 #: How long a process that tells a subscriber may be silent.
 LEASE_S: Final = 30.0
@@ -44,6 +45,10 @@ class ReadsJournal(Protocol):
 
     def journal_writers(self) -> frozenset[str] | None:
         """Return who writes to the journal now; None where numbers come in order."""
+        ...
+
+    def journal_start(self) -> JournalStart:
+        """Return where to begin, to meet all that is committed from now on."""
         ...
 
 
@@ -103,6 +108,7 @@ class _Telling:
         self._process = process
         self._asked = asked
         self._order = Order(reads.journal_writers)
+        self._start: JournalStart | None = None  # where it was this process that let it begin
 
     def run(self) -> None:
         while not self._asked.is_set():
@@ -121,9 +127,7 @@ class _Telling:
         """Tell what is new; return for how many seconds to rest."""
         if self._listener.is_out():
             return _REST_S
-        place = self._database.transact(
-            lambda tx: cursors.claim(tx, self._listener.name, self._process, LEASE_S), durable=False
-        )
+        place = self._claim()
         if place is None:
             return _OTHERS_S
         renewed = time.monotonic()
@@ -142,12 +146,28 @@ class _Telling:
                 self._asked.wait(_REST_S)
         return 0.0
 
+    def _claim(self) -> int | None:
+        """Take the subscriber; a new one begins here. None while another process tells it."""
+        name, process = self._listener.name, self._process
+        with self._database.read() as tx:
+            is_known = cursors.is_known(tx, name)
+        if not is_known:
+            start = self._reads.journal_start()
+            if self._database.transact(
+                lambda tx: cursors.begin(tx, name, process, start.place, LEASE_S), durable=False
+            ):
+                self._start = start
+        return self._database.transact(
+            lambda tx: cursors.claim(tx, name, process, LEASE_S), durable=False
+        )
+
     def _tell(self, events: Sequence[EventView]) -> int:
         """Tell some events; return the place of the last one that was told."""
         began = time.monotonic()
         place = events[0].sequence
         for view in events[:_STORE_AFTER]:
-            self._listener.tell(event_of(view))
+            if self._start is None or self._start.is_new(view.sequence):
+                self._listener.tell(event_of(view))
             place = view.sequence
             if self._asked.is_set() or time.monotonic() - began > _STORE_AFTER_S:
                 break

@@ -223,3 +223,21 @@ def test_an_entry_that_becomes_visible_late_is_not_left_out(house: House) -> Non
         wait_for(lambda: len(keeper.events) == 2, "both to be told")
 
     assert keeper.names() == ["late.one", "early.one"]
+
+
+def test_who_begins_while_a_transaction_is_under_way_is_told_of_it(house: House) -> None:
+    if house.database.dialect == "sqlite":
+        pytest.skip("SQLite has one writer: numbers become visible in their order")
+    keeper = Subscriber()
+    with house.database.engine.connect() as late:
+        late.execute(text("INSERT INTO journal (run_id, name, at) VALUES ('', 'late.one', 1)"))
+        with house.database.write() as tx:
+            write_journal(tx, [entry("", None, "before.it", 2)])
+        with publishing(house, keeper.listener()):
+            wait_for(lambda: cursors_of(house) == 1, "the place to be stored")
+            with house.database.write() as tx:
+                write_journal(tx, [entry("", None, "after.it", 3)])
+            late.commit()
+            wait_for(lambda: len(keeper.events) == 2, "both to be told")
+
+    assert keeper.names() == ["late.one", "after.it"]

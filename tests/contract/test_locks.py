@@ -14,6 +14,7 @@ from ratchet_core.domain.workflow import single_step
 from ratchet_core.store import claims, frames
 from ratchet_core.store.database import Database, Tx
 from tests.contract.engine_house import QUEUE, House, workflow
+from tests.contract.test_deliveries import OK, POLICY, claimed, complete, house_with, place
 from tests.waiting import wait_for
 
 
@@ -276,3 +277,22 @@ def test_children_that_are_left_to_others_are_rung_for(house: House) -> None:
 
     assert [item.step.name for item in own] == ["b"]
     assert house.rings == [{QUEUE: 2}]
+
+
+def test_the_end_of_a_delivery_waits_for_who_writes_to_its_run_s_journal(postgres: House) -> None:
+    """Else the journal of one run would show a lower number after a higher one."""
+    house = house_with(postgres.database, place("first"))
+    run_id = complete(house)
+    [parcel] = claimed(house)
+
+    def end() -> None:
+        assert house.engine.deliveries.end(parcel.claimed, OK, POLICY)
+
+    with aside(end) as start, holding(house.database, "runs", run_id):
+        start()
+        await_waiter(house.database)
+        with house.database.engine.connect() as connection:
+            connection.execute(text("SELECT setval('journal_sequence_seq', 1000)"))
+            connection.commit()
+
+    assert [event.sequence > 1000 for event in house.reads.events(run_id)][-1]

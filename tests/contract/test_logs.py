@@ -6,11 +6,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import event, text
 
 from ratchet_core.domain.log import LEVELS, LogLine, LogQuery
+from ratchet_core.domain.query import Order
 from ratchet_core.engine.work import Assignment, Logged
 from ratchet_core.errors import InvalidRequest
 from ratchet_core.runtime.ratchet import new_id
@@ -291,3 +293,32 @@ def statements(database: Database) -> Callable[[], list[str]]:
             return [str(row) for row in tx.exec_driver_sql(words + statement, values)]  # type: ignore[arg-type] # as the driver had them
 
     return plan
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"level": 30}, {"text": "NEE"}, {"level": 40, "text": "nee"}],
+    ids=["all", "level", "text", "both"],
+)
+def test_pages_of_many_runs_are_those_of_each(
+    house: House, claimed: list[Assignment], order: Order, fields: dict[str, Any]
+) -> None:
+    for place, assignment in enumerate(claimed):
+        lines = [f"{'error' if n % 3 else 'info'}: needle {place} {n}" for n in range(7 - place)]
+        store(house, logged(assignment, *lines, "debug: hay"))
+    ids = [*(item.run_id for item in claimed), new_id()]
+    logs = house.reads.logs
+
+    for limit, scan in ((3, 5), (3, 100), (100, 4), (100, 100)):
+        options: dict[str, Any] = {"order": order, "scan": scan}
+        found = logs.pages_of_runs(LogQuery(**fields), ids, limit, **options)
+        alone = {
+            run_id: logs.page(LogQuery(run_id=run_id, **fields), limit, **options) for run_id in ids
+        }
+        assert found == alone
+        cursor = alone[ids[0]].next_cursor
+        if cursor is not None:
+            on = logs.pages_of_runs(LogQuery(**fields), ids, limit, cursor=cursor, **options)
+            query = LogQuery(run_id=ids[0], **fields)
+            assert on[ids[0]] == logs.page(query, limit, cursor=cursor, **options)

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 
 from ratchet_core.domain.states import AttemptState, RunState
 from ratchet_core.errors import RunNotFound
 from ratchet_core.store.database import Database
+from ratchet_core.store.reads import JournalStart
 from tests.contract.engine_house import House, failure, workflow
+from tests.waiting import wait_for
+
+#: Age from which a transaction counts as one that may have written before many others.
+OLD_S = 0.6
 
 
 @contextmanager
@@ -41,7 +46,7 @@ def run_all(house: House, count: int, times: int) -> None:
         house.drain().work_off()
 
 
-def test_the_newest_attempts_of_many_workflows_come_in_two_statements(
+def test_the_newest_attempts_of_many_workflows_come_in_one_statement(
     house: House, database: Database
 ) -> None:
     run_all(house, 30, 3)
@@ -49,7 +54,7 @@ def test_the_newest_attempts_of_many_workflows_come_in_two_statements(
     with counted(database) as sent:
         found = house.reads.newest_attempts(owners(30), limit=2)
 
-    assert len(sent) == 2
+    assert len(sent) == 1
     assert {len(views) for views in found.values()} == {2}
     for owner, views in found.items():
         assert {(view.namespace, view.workflow) for view in views} == {owner}
@@ -139,3 +144,71 @@ def test_whoever_may_still_write_a_lower_number_is_told(house: House, database: 
     assert "slow" in {item.name for item in after}
     assert after[-1].sequence == during[-1].sequence
     assert not writers & (house.reads.journal_writers() or frozenset())
+
+
+def test_events_of_many_runs_are_those_of_each_and_come_in_one_statement(
+    house: House, database: Database
+) -> None:
+    run_all(house, 3, 2)
+    ids = list(dict.fromkeys(view.run_id for view in house.reads.journal_tail(0, 100)))
+    place = house.reads.events(ids[1])[0].sequence
+
+    for after, limit in ((0, 100), (0, 2), (place, 2)):
+        with counted(database) as sent:
+            found = house.reads.events_of([*ids, "no such run"], after, limit)
+        assert len(sent) == 1
+        assert found == {
+            **{run_id: house.reads.events(run_id, after, limit) for run_id in ids},
+            "no such run": (),
+        }
+
+
+def test_a_start_knows_which_entries_were_visible(house: House, database: Database) -> None:
+    run_all(house, 1, 1)
+    start = house.reads.journal_start()
+
+    assert start == JournalStart(place=house.reads.journal_end(), end=house.reads.journal_end())
+    if database.dialect != "postgresql":
+        return
+    entry = text("INSERT INTO journal (run_id, name, at) VALUES ('', 'slow', 0)")
+    settled = start.place
+    with database.engine.connect() as slow, slow.begin():
+        slow.execute(entry)
+        house.submit("flow-0")
+        slow.execute(entry)
+        house.submit("flow-0")
+        starts = [house.reads.journal_start(), house.reads.journal_start(settled)]
+
+    for start in starts:
+        assert start.place == settled
+        new = [n for n in range(settled + 1, settled + 6) if start.is_new(n)]
+        assert new == [settled + 1, settled + 3, settled + 5]
+
+
+def test_a_start_is_below_what_a_transaction_wrote_long_ago(
+    house: House, database: Database
+) -> None:
+    """Its number is far below the newest ones, which only its age can tell."""
+    if database.dialect != "postgresql":
+        pytest.skip("one transaction writes at a time")
+    run_all(house, 1, 1)
+    settled = house.reads.journal_end()
+    sequence = "pg_get_serial_sequence('journal', 'sequence')"
+    with database.engine.connect() as slow, slow.begin():
+        house.submit("flow-0")
+        slow.execute(text("INSERT INTO journal (run_id, name, at) VALUES ('', 'slow', 0)"))
+        with database.write() as tx:
+            tx.execute(text(f"SELECT setval({sequence}, {settled + 50_000})"))
+        house.submit("flow-0")
+        wait_for(
+            lambda: database_age_s(slow) > OLD_S, "the transaction to be one that lasts for long"
+        )
+        start = house.reads.journal_start()
+
+    assert start.is_new(settled + 2)
+    assert start.place < settled + 2
+
+
+def database_age_s(connection: Connection) -> float:
+    age = text("SELECT extract(epoch FROM clock_timestamp() - now())")
+    return float(connection.execute(age).scalar_one())

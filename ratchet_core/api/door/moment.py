@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 def to_millis(at: datetime) -> str:
     """Write `at` with milliseconds, as `/api/v1` and GraphQL do."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    at = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return at.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def to_seconds(at: datetime) -> str:

@@ -10,9 +10,11 @@ from graphql import GraphQLResolveInfo
 
 from ratchet_core.api.door.call import principal, ratchet
 from ratchet_core.api.graphql.arguments import read_body
+from ratchet_core.api.graphql.node import nodes
 from ratchet_core.api.graphql.query import Fields, job_node
 from ratchet_core.api.ratchet.bulk import BulkBody, JobFilter, act
 from ratchet_core.api.ratchet.control import RerunBody, rerun_request, switch_queue, switch_task
+from ratchet_core.api.ratchet.job import show_job
 from ratchet_core.api.ratchet.jobs import permitted_run
 from ratchet_core.api.ratchet.request import CreateJobBody
 from ratchet_core.engine.bulk import BulkAction
@@ -84,7 +86,7 @@ def _act(action: BulkAction, given: Mapping[str, Any]) -> Fields:
     chosen = {key: value for key, value in said.pop("filter", {}).items() if value is not None}
     body = {**read_body(BulkBody, said), "filter": read_body(JobFilter, chosen)}
     done, sample = act(action, body)
-    return {**done, "sample": [job_node(run) for run in sample]}
+    return {**done, "sample": nodes(sample, show_job)}
 
 
 #: Field to what returns its value, and the permission that it needs.

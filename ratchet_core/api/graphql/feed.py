@@ -21,14 +21,12 @@ from ratchet_core.dispatch.notices import Listener, Notices
 from ratchet_core.domain.views import EventView
 from ratchet_core.engine.order import Order
 from ratchet_core.errors import RatchetError
-from ratchet_core.store.reads import Reads
+from ratchet_core.store.reads import JournalStart, Reads
 
 #: Newest entries that are kept in memory.
 KEPT: Final = 2000
 #: Entries that one look takes.
 _LOOK: Final = 1000
-#: Entries before the end that the first looks take.
-_LOOK_BACK: Final = 3000
 #: Longest pause between two looks while notices come.
 _CHECK_S: Final = 1.0
 #: Pause between two looks while a number is missing.
@@ -130,6 +128,12 @@ class Feed:
         with self._lock:
             return self._settled
 
+    def start(self) -> JournalStart:
+        """Return where to begin, to meet all that is committed from now on."""
+        with self._lock:
+            settled = None if self._thread is None else self._settled
+        return self._reads.journal_start(settled)
+
     def since(self, place: int, limit: int = 200) -> tuple[EventView, ...]:
         """Return the entries after a place whose order is final, oldest first."""
         with self._lock:
@@ -144,8 +148,8 @@ class Feed:
         return self._reads.journal_between(place, settled, limit)
 
     def _start(self) -> None:
-        """Begin shortly before the end of the journal, where numbers may be missing still."""
-        self._settled = self._floor = max(0, self._reads.journal_end() - _LOOK_BACK)
+        """Begin before the first number at the end of the journal that is missing still."""
+        self._settled = self._floor = self._reads.journal_start().place
         self._kept.clear()
         self._ahead.clear()
         self._order = Order(self._reads.journal_writers)

@@ -49,12 +49,17 @@ def logs(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
 
 
 def logs_of_job(node: Node[RunView], _info: GraphQLResolveInfo, **given: Any) -> Fields:
-    """Return a part of what the executions of a job have logged."""
+    """Return a part of what the executions of a job have logged; for all jobs around it at once."""
     permit(node.view.namespace)
     query = read_parameters(LinePart, given)
-    wanted = LogQuery(run_id=node.view.id, **span_of(query))
-    options = {"order": query["order"], "cursor": query.get("cursor")}
-    return _shown(ratchet().reads.logs.page(wanted, query["limit"], **options))
+    limit, order, cursor = query["limit"], query["order"], query.get("cursor")
+    wanted = LogQuery(**span_of(query))
+
+    def load(views: Sequence[RunView]) -> Mapping[str, LogPage]:
+        ids = [view.id for view in views]
+        return ratchet().reads.logs.pages_of_runs(wanted, ids, limit, order=order, cursor=cursor)
+
+    return _shown(node.batch.load(("logs", wanted, limit, order, cursor), load)[node.view.id])
 
 
 def logs_of_execution(node: Node[AttemptView], _info: GraphQLResolveInfo) -> list[Fields]:

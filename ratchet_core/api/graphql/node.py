@@ -14,6 +14,10 @@ View = TypeVar("View")
 Loaded = TypeVar("Loaded")
 
 
+#: Gives the fields of a view: all at once, or by name.
+Show = Callable[[View], Mapping[str, Any]] | dict[str, Callable[[View], Any]]
+
+
 class Batch(Generic[View]):
     """Views that were loaded together, and what was loaded for all of them since."""
 
@@ -35,7 +39,8 @@ class Node(Generic[View]):
     Args:
         view: what is shown.
         batch: the views that were loaded with it.
-        show: gives the fields that need no further look.
+        show: gives the fields that need no further look, all at once or, where it is a mapping,
+            each for itself.
         extra: fields besides, which win.
     """
 
@@ -45,7 +50,7 @@ class Node(Generic[View]):
         self,
         view: View,
         batch: Batch[View],
-        show: Callable[[View], Mapping[str, Any]],
+        show: Show[View],
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.view = view
@@ -56,13 +61,19 @@ class Node(Generic[View]):
 
     def field(self, name: str) -> Any:
         """Return the value of a field; None where there is nothing of that name."""
+        show = self._show
+        if isinstance(show, dict):
+            if self._extra is not None and name in self._extra:
+                return self._extra[name]
+            give = show.get(name)
+            return None if give is None else give(self.view)
         if self._shown is None:
-            shown = self._show(self.view)
+            shown = show(self.view)
             self._shown = {**shown, **self._extra} if self._extra else shown
         return self._shown.get(name)
 
 
-def nodes(views: Sequence[View], show: Callable[[View], Mapping[str, Any]]) -> list[Node[View]]:
+def nodes(views: Sequence[View], show: Show[View]) -> list[Node[View]]:
     """Return views as nodes that know each other."""
     batch = Batch(views)
     return [Node(view, batch, show) for view in views]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from graphql import (
@@ -81,6 +81,15 @@ class Operation:
         return self.definition.operation is OperationType.MUTATION
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A document that was found valid."""
+
+    document: DocumentNode
+    #: complexity, within all limits, of operations that take no variables, by name
+    complexity: dict[str | None, int] = field(default_factory=dict)
+
+
 def read_request(value: Any) -> Request:
     """Read a request from a JSON value.
 
@@ -111,7 +120,7 @@ class Operations:
             *specified_rules,
             *([] if graphql.introspection else [NoSchemaIntrospectionCustomRule]),
         ]
-        self._valid: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._valid: OrderedDict[str, Known] = OrderedDict()
         self._lock = threading.Lock()
 
     def prepare(self, request: Request) -> Operation:
@@ -121,15 +130,21 @@ class Operations:
             Refused: with what is wrong with it.
         """
         known = self._known(request.query)
-        document = known or self._parse(request.query)
+        document = known.document if known is not None else self._parse(request.query)
         definition = get_operation_ast(document, request.operation_name)
         if definition is None:
             raise refused(problem.UNKNOWN_OPERATION, _which(request.operation_name))
-        complexity = self._check_size(document, definition, request.variables)
+        name = None if definition.name is None else definition.name.value
+        complexity = known.complexity.get(name) if known is not None else None
+        if complexity is None:
+            complexity = self._check_size(document, definition, request.variables)
         if known is None:
             self._check_repeats(document)
             self._validate(document)
-            self._keep(request.query, document)
+            known = Known(document)
+            self._keep(request.query, known)
+        if not definition.variable_definitions:
+            known.complexity[name] = complexity  # nothing else can change it
         return Operation(document, definition, request, complexity)
 
     def execute(self, operation: Operation, root: Any = None) -> dict[str, Any]:
@@ -271,18 +286,18 @@ class Operations:
                 [with_code(error, problem.VALIDATION_FAILED, hints=hints) for error in errors]
             )
 
-    def _known(self, text: str) -> DocumentNode | None:
+    def _known(self, text: str) -> Known | None:
         with self._lock:
-            document = self._valid.get(text)
-            if document is not None:
+            known = self._valid.get(text)
+            if known is not None:
                 self._valid.move_to_end(text)
-            return document
+            return known
 
-    def _keep(self, text: str, document: DocumentNode) -> None:
+    def _keep(self, text: str, known: Known) -> None:
         if len(text) > _LONGEST_KEPT:
             return
         with self._lock:
-            self._valid[text] = document
+            self._valid[text] = known
             while len(self._valid) > _KEPT_TEXTS:
                 self._valid.popitem(last=False)
 

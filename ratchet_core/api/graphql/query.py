@@ -15,9 +15,9 @@ from ratchet_core.api.graphql.arguments import read_cursor, read_parameters
 from ratchet_core.api.graphql.node import Batch, Node, nodes
 from ratchet_core.api.ratchet.executions import execution_query
 from ratchet_core.api.ratchet.job import (
+    EXECUTION_FIELDS,
     max_retries,
     show_event,
-    show_execution,
     show_job,
     show_step,
 )
@@ -95,7 +95,7 @@ def executions(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Fields:
     if wanted is None:
         return EMPTY
     page = reads().attempts(wanted, window(query))
-    return page_fields(page, nodes(page.items, show_execution))
+    return page_fields(page, nodes(page.items, EXECUTION_FIELDS))
 
 
 def execution(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Node[AttemptView]:
@@ -103,7 +103,7 @@ def execution(_root: Any, _info: GraphQLResolveInfo, **given: Any) -> Node[Attem
     attempt_id = read_id(given["id"])
     if attempt_id is None:
         raise AttemptNotFound(given["id"][:100])
-    return nodes([reads().attempt(attempt_id)], show_execution)[0]
+    return nodes([reads().attempt(attempt_id)], EXECUTION_FIELDS)[0]
 
 
 def namespaces(_root: Any, _info: GraphQLResolveInfo) -> list[Fields]:
@@ -155,11 +155,15 @@ def max_retries_of_job(node: Node[RunView], _info: GraphQLResolveInfo) -> int:
 
 
 def events_of_job(node: Node[RunView], _info: GraphQLResolveInfo, **given: Any) -> list[Fields]:
-    """Return a part of the journal of a job."""
+    """Return a part of the journal of a job, loaded for all jobs around it at once."""
     permit(node.view.namespace)
-    after = read_cursor(given.get("after"))
+    after = read_cursor(given.get("after")) or 0
     limit = read_parameters(EventsQuery, {"limit": given["limit"]})["limit"]
-    events = ratchet().reads.events(node.view.id, after or 0, limit)
+
+    def load(views: Sequence[RunView]) -> Mapping[str, Sequence[EventView]]:
+        return ratchet().reads.events_of([view.id for view in views], after, limit)
+
+    events = node.batch.load(("events", after, limit), load)[node.view.id]
     return [event_fields(event) for event in events]
 
 
@@ -236,7 +240,7 @@ def _executions_of(
     def load(views: Sequence[Any]) -> Mapping[tuple[str, ...], list[Node[AttemptView]]]:
         owners = list(dict.fromkeys(owner_of(view) for view in views))
         found = ratchet().reads.newest_attempts(owners, states=states, limit=limit, offset=offset)
-        made = iter(nodes([item for views in found.values() for item in views], show_execution))
+        made = iter(nodes([item for views in found.values() for item in views], EXECUTION_FIELDS))
         return {key: [next(made) for _ in views] for key, views in found.items()}
 
     def count(views: Sequence[Any]) -> Mapping[tuple[str, ...], int]:

@@ -200,15 +200,21 @@ class Sources:
 
     def _events(self, follower: Follower, after: int | None) -> Events:
         """Return what happens after a place; without one, after this call."""
-        return self._events_after(follower, self._reads.journal_end() if after is None else after)
+        if after is not None:
+            return self._events_after(follower, after, lambda _sequence: True)
+        start = self._feed.start()
+        return self._events_after(follower, start.place, start.is_new)
 
-    def _events_after(self, follower: Follower, place: int) -> Events:
+    def _events_after(
+        self, follower: Follower, place: int, is_new: Callable[[int], bool]
+    ) -> Events:
         with self._feed.following(follower):
             while True:
                 events = self._feed.since(place)
                 for event in events:
                     place = event.sequence
-                    yield event
+                    if is_new(place):
+                        yield event
                 self._check(follower)
                 if not events and not _has_news(follower):
                     yield None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from marshmallow import fields
 
@@ -235,27 +235,31 @@ def show_step(step: StepView) -> dict[str, Any]:
     }
 
 
+#: Field of an execution to what gives it: whoever wants only some asks for no others.
+EXECUTION_FIELDS: Final[dict[str, Callable[[AttemptView], Any]]] = {
+    "id": lambda attempt: attempt.id,
+    "job_id": lambda attempt: attempt.run_id,
+    "task_id": lambda attempt: name_of(attempt.namespace, attempt.workflow),
+    "task_name": lambda attempt: attempt.workflow,
+    "namespace": lambda attempt: attempt.namespace,
+    "version": lambda attempt: attempt.version,
+    "step": lambda attempt: attempt.step,
+    "attempt": lambda attempt: attempt.number,
+    "status": lambda attempt: EXECUTION_STATUS[attempt.state],
+    "output": lambda attempt: attempt.result,
+    "error": lambda attempt: None if attempt.error is None else attempt.error.message,
+    "error_details": lambda attempt: show_error(attempt.error),
+    "created_at": lambda attempt: to_millis(attempt.created_at),
+    "started_at": lambda attempt: to_millis(attempt.started_at),
+    "completed_at": lambda attempt: optional_millis(attempt.completed_at),
+    "duration_ms": lambda attempt: attempt.duration_ms,
+    "worker": lambda attempt: attempt.worker,
+}
+
+
 def show_execution(attempt: AttemptView) -> dict[str, Any]:
     """Return an attempt as an execution."""
-    return {
-        "id": attempt.id,
-        "job_id": attempt.run_id,
-        "task_id": name_of(attempt.namespace, attempt.workflow),
-        "task_name": attempt.workflow,
-        "namespace": attempt.namespace,
-        "version": attempt.version,
-        "step": attempt.step,
-        "attempt": attempt.number,
-        "status": EXECUTION_STATUS[attempt.state],
-        "output": attempt.result,
-        "error": None if attempt.error is None else attempt.error.message,
-        "error_details": show_error(attempt.error),
-        "created_at": to_millis(attempt.created_at),
-        "started_at": to_millis(attempt.started_at),
-        "completed_at": optional_millis(attempt.completed_at),
-        "duration_ms": attempt.duration_ms,
-        "worker": attempt.worker,
-    }
+    return {name: give(attempt) for name, give in EXECUTION_FIELDS.items()}
 
 
 def show_execution_detail(attempt: AttemptView, lines: Sequence[LogView]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ratchet_core.store.reads.journal import JournalStart
 from ratchet_core.store.reads.reads import Reads
 
-__all__ = ["Reads"]
+__all__ = ["JournalStart", "Reads"]

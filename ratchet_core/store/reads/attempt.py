@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Integer,
+    Select,
     bindparam,
     case,
     func,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 from ratchet_core.domain.states import AttemptState
 from ratchet_core.domain.views import AttemptView
 from ratchet_core.store import counts
-from ratchet_core.store.database import Tx
+from ratchet_core.store.database import AnyRow, Tx
 from ratchet_core.store.reads.rows import attempt_view
 from ratchet_core.store.schema import attempts, drains, steps
 
@@ -41,6 +42,8 @@ Owner = tuple[str, ...]
 BY_WORKFLOW: Final = (attempts.c.namespace, attempts.c.name)
 BY_RUN: Final = (attempts.c.run_id,)
 
+#: The order of lists, backwards.
+_MOMENT: Final = operator.attrgetter("started_at", "id")
 #: Branches of one statement; SQLite takes 500.
 _BRANCHES: Final = 250
 
@@ -57,29 +60,33 @@ def newest(
 
     Every owner's part is read from the index in its order, however long its history is.
     """
-    ids: list[str] = []
+    found: dict[Owner, list[AttemptView]] = {owner: [] for owner in owners}
+    owner_of = _owners(columns)
     wanted = None if states is None else tuple(states)
     for start in range(0, len(owners), _BRANCHES):
         part = owners[start : start + _BRANCHES]
         values: dict[str, object] = {"part_limit": limit, "part_offset": offset}
         for number, owner in enumerate(part):
             values |= {_name(number, place): value for place, value in enumerate(owner)}
-        ids += tx.execute(_newest_ids(tuple(columns), len(part), wanted), values).scalars()
-    found: dict[Owner, list[AttemptView]] = {owner: [] for owner in owners}
-    order = {attempt_id: place for place, attempt_id in enumerate(ids)}
-    rows = tx.execute(ATTEMPTS.where(attempts.c.id.in_(ids))).all() if ids else []
-    for row in sorted(rows, key=lambda row: order[row.id]):
-        owner = tuple(getattr(row, column.key or "") for column in columns)
-        found[owner].append(attempt_view(row))
+        rows = tx.execute(_newest(tuple(columns), len(part), wanted), values).all()
+        for row in sorted(rows, key=_MOMENT, reverse=True):
+            found[owner_of(row)].append(attempt_view(row))
     return {owner: tuple(views) for owner, views in found.items()}
 
 
+def _owners(columns: Sequence[ColumnElement[Any]]) -> Callable[[AnyRow], Owner]:
+    """Return what tells whose a row is."""
+    names = [column.key or "" for column in columns]
+    get: Callable[[AnyRow], Any] = operator.attrgetter(*names)
+    return get if len(names) > 1 else lambda row: (get(row),)
+
+
 @functools.lru_cache(maxsize=256)
-def _newest_ids(
+def _newest(
     columns: tuple[ColumnElement[Any], ...], owners: int, states: tuple[AttemptState, ...] | None
-) -> CompoundSelect[str]:
+) -> Select[AnyRow]:
     """Return the statement that finds the parts of so many owners; making it takes longer."""
-    return union_all(
+    parts = union_all(
         *(
             select(
                 select(attempts.c.id)
@@ -98,6 +105,7 @@ def _newest_ids(
             for number in range(owners)
         )
     )
+    return ATTEMPTS.where(attempts.c.id.in_(parts))
 
 
 def _name(number: int, place: int) -> str:

@@ -8,10 +8,20 @@ from there, so that no search keeps the database busy for long.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, collate, func, literal_column, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    collate,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 
 from ratchet_core.domain.log import LEVEL_NAMES, LogPage, LogQuery, LogView
 from ratchet_core.domain.query import Order
@@ -19,6 +29,7 @@ from ratchet_core.errors import InvalidRequest
 from ratchet_core.store.clock import known_datetime, to_us
 from ratchet_core.store.database import AnyRow, Database, Tx
 from ratchet_core.store.reads.page import decode_cursor, encode_cursor
+from ratchet_core.store.reads.place import BRANCHES, first_at
 from ratchet_core.store.schema import log_lines
 
 #: Lines that one answer looks at, at most.
@@ -28,8 +39,9 @@ _LATE: Final = timedelta(minutes=10)
 #: From this level on lines have an index of their own.
 _GRAVE: Final = 30
 _KIND: Final = "log"
+#: Stands for one run where the filters besides it are asked for.
+_ANY_RUN: Final = "any"
 _EQUAL: Final = ("attempt_id", "run_id", "namespace", "name")
-_BRANCHES: Final = 250
 
 Filters = list[ColumnElement[bool]]
 
@@ -66,14 +78,56 @@ class LogReads:
             within = [*_indexed(query), *_bounds(tx, query), *_beyond(after, order)]
             others = _others(query, self._database.dialect)
             edge = _edge(tx, within, order, scan) if others else None
-            if edge is not None:
-                within.append(_upto(edge, order))
-            statement = select(log_lines).where(*within, *others)
+            statement = select(log_lines).where(*within, *_upto_any(edge, order), *others)
             rows = tx.execute(_ordered(statement, order).limit(limit + 1)).all()
-        items = tuple(log_view(row) for row in rows[:limit])
-        if len(rows) > limit:
-            return LogPage(items, encode_cursor([items[-1].sequence, _KIND]))
-        return LogPage(items, None if edge is None else encode_cursor([edge, _KIND]))
+        return _page(rows, limit, edge)
+
+    def pages_of_runs(
+        self,
+        query: LogQuery,
+        run_ids: Sequence[str],
+        limit: int,
+        *,
+        order: Order = "asc",
+        cursor: str | None = None,
+        scan: int = SCAN,
+    ) -> Mapping[str, LogPage]:
+        """Return what `page` returns for each run, in one statement or few for all of them.
+
+        Args:
+            query: the filters besides the run.
+            run_ids: the runs.
+            limit: of each.
+            order: as of `page`.
+            cursor: as of `page`, the same for each.
+            scan: as of `page`, for each.
+
+        Raises:
+            InvalidRequest: the cursor is not one of lines.
+        """
+        after = None if cursor is None else _place(cursor)
+        ids = list(dict.fromkeys(run_ids))
+        found: dict[str, list[AnyRow]] = {run_id: [] for run_id in ids}
+        edges: dict[str, int] = {}
+        with self._database.read() as tx:
+            within = [*_bounds(tx, query), *_beyond(after, order)]
+            others = _others(replace(query, run_id=_ANY_RUN), self._database.dialect)
+            for first in range(0, len(ids), BRANCHES):
+                part = ids[first : first + BRANCHES]
+                if others:
+                    edges |= _edges(tx, part, within, order, scan)
+                branches = [
+                    _branch(select(log_lines), run_id, within, order)
+                    .where(*others, *_upto_any(edges.get(run_id), order))
+                    .limit(limit + 1)
+                    for run_id in part
+                ]
+                for row in tx.execute(_together(branches)):
+                    found[row.run_id].append(row)
+        return {
+            run_id: _page(_sorted(rows, order), limit, edges.get(run_id))
+            for run_id, rows in found.items()
+        }
 
     def after(self, query: LogQuery, sequence: int, limit: int) -> tuple[LogView, ...]:
         """Return lines after a sequence number, oldest first: a follower's next ones."""
@@ -103,18 +157,15 @@ class LogReads:
         found: dict[str, list[LogView]] = {attempt_id: [] for attempt_id in attempt_ids}
         ids = list(found)
         with self._database.read() as tx:
-            for start in range(0, len(ids), _BRANCHES):
+            for start in range(0, len(ids), BRANCHES):
                 branches = [
-                    select(
-                        select(log_lines)
-                        .where(log_lines.c.attempt_id == attempt_id)
-                        .order_by(log_lines.c.sequence)
-                        .limit(limit)
-                        .subquery()
-                    )
-                    for attempt_id in ids[start : start + _BRANCHES]
+                    select(log_lines)
+                    .where(log_lines.c.attempt_id == attempt_id)
+                    .order_by(log_lines.c.sequence)
+                    .limit(limit)
+                    for attempt_id in ids[start : start + BRANCHES]
                 ]
-                for row in tx.execute(union_all(*branches)):
+                for row in tx.execute(_together(branches)):
                     found[row.attempt_id].append(log_view(row))
         ordered = {
             key: sorted(lines, key=lambda line: line.sequence) for key, lines in found.items()
@@ -198,6 +249,10 @@ def _upto(edge: int, order: Order) -> ColumnElement[bool]:
     return log_lines.c.sequence >= edge if order == "desc" else log_lines.c.sequence <= edge
 
 
+def _upto_any(edge: int | None, order: Order) -> Filters:
+    return [] if edge is None else [_upto(edge, order)]
+
+
 def _edge(tx: Tx, within: Filters, order: Order, scan: int) -> int | None:
     """Return the last place that one answer looks at; None where it sees everything."""
     statement = _ordered(select(log_lines.c.sequence).where(*within), order)
@@ -205,30 +260,51 @@ def _edge(tx: Tx, within: Filters, order: Order, scan: int) -> int | None:
     return int(places[0]) if len(places) > 1 else None
 
 
+def _edges(
+    tx: Tx, run_ids: Sequence[str], within: Filters, order: Order, scan: int
+) -> dict[str, int]:
+    """Return `_edge` of those runs that have one."""
+    chosen = select(log_lines.c.run_id, log_lines.c.sequence)
+    branches = [
+        _branch(chosen, run_id, within, order).offset(scan - 1).limit(2) for run_id in run_ids
+    ]
+    places: dict[str, list[AnyRow]] = {}
+    for row in tx.execute(_together(branches)):
+        places.setdefault(row.run_id, []).append(row)
+    return {
+        run_id: int(_sorted(rows, order)[0].sequence)
+        for run_id, rows in places.items()
+        if len(rows) > 1
+    }
+
+
+def _branch(chosen: Select[Any], run_id: str, within: Filters, order: Order) -> Select[Any]:
+    return _ordered(chosen.where(log_lines.c.run_id == run_id, *within), order)
+
+
+def _together(branches: Sequence[Select[Any]]) -> CompoundSelect[Any]:
+    return union_all(*(select(branch.subquery()) for branch in branches))
+
+
+def _sorted(rows: Sequence[AnyRow], order: Order) -> Sequence[AnyRow]:
+    return sorted(rows, key=lambda row: row.sequence, reverse=order == "desc")
+
+
+def _page(rows: Sequence[AnyRow], limit: int, edge: int | None) -> LogPage:
+    items = tuple(log_view(row) for row in rows[:limit])
+    if len(rows) > limit:
+        return LogPage(items, encode_cursor([items[-1].sequence, _KIND]))
+    return LogPage(items, None if edge is None else encode_cursor([edge, _KIND]))
+
+
 def _bounds(tx: Tx, query: LogQuery) -> Filters:
     """Return between which places the lines of a span of time are."""
     bounds: Filters = []
     if query.since is not None:
-        bounds.append(log_lines.c.sequence >= _first_at(tx, query.since - _LATE))
+        bounds.append(log_lines.c.sequence >= first_at(tx, log_lines, to_us(query.since - _LATE)))
     if query.until is not None:
-        bounds.append(log_lines.c.sequence <= _first_at(tx, query.until + _LATE))
+        bounds.append(log_lines.c.sequence <= first_at(tx, log_lines, to_us(query.until + _LATE)))
     return bounds
-
-
-def _first_at(tx: Tx, moment: datetime) -> int:
-    """Return about the first place of lines written at a time or later: places follow times."""
-    at_us, key = to_us(moment), log_lines.c.sequence
-    low = int(tx.execute(select(func.coalesce(func.min(key), 0))).scalar_one())
-    high = _end(tx) + 1
-    statement = select(key, log_lines.c.at).order_by(key).limit(1)
-    while low < high:
-        middle = (low + high) // 2
-        row = tx.execute(statement.where(key >= middle)).first()
-        if row is None or row.at >= at_us:
-            high = middle
-        else:
-            low = int(row.sequence) + 1
-    return low
 
 
 def _end(tx: Tx) -> int:

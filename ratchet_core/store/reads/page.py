@@ -6,12 +6,13 @@ A cursor is the place of the last row in the list's total order, (time, id).
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 
-from ratchet_core.domain.query import Window
+from ratchet_core.domain.query import Order, Window
 from ratchet_core.errors import InvalidRequest
 from ratchet_core.store.database import Tx
 
@@ -58,6 +59,28 @@ def decode_cursor(cursor: str) -> list[Any]:
     return list(place)
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The statements of one list; building them costs as much as asking them."""
+
+    count: Select[Any]
+    ordered: Select[Any]
+    keys: tuple[ColumnElement[Any], ColumnElement[Any]]  #: sort column and id, the total order
+    order: Order
+
+
+def listed(
+    statement: Select[Any], keys: tuple[ColumnElement[Any], ColumnElement[Any]], order: Order
+) -> Listed:
+    """Return the statements of a list; see `fetch`."""
+    return Listed(
+        count=select(func.count()).select_from(statement.subquery()),
+        ordered=statement.order_by(*(key.desc() if order == "desc" else key for key in keys)),
+        keys=keys,
+        order=order,
+    )
+
+
 def fetch(
     tx: Tx,
     statement: Select[Any],
@@ -80,13 +103,20 @@ def fetch(
     Raises:
         InvalidRequest: the cursor is not one of this list.
     """
-    total = tx.execute(select(func.count()).select_from(statement.subquery())).scalar_one()
-    descending = window.order == "desc"
-    ordered = statement.order_by(*(key.desc() if descending else key.asc() for key in keys))
+    return fetch_listed(tx, listed(statement, keys, window.order), window, sort)
+
+
+def fetch_listed(
+    tx: Tx, parts: Listed, window: Window, sort: str
+) -> tuple[list[Any], int, str | None]:
+    """Fetch one part of a list whose statements are made; see `fetch`."""
+    total = tx.execute(parts.count).scalar_one()
+    ordered = parts.ordered
     if window.cursor is not None:
         place = decode_cursor(window.cursor)
-        here = tuple_(*keys)
-        ordered = ordered.where(here < tuple(place) if descending else here > tuple(place))
+        here = tuple_(*parts.keys)
+        beyond = here < tuple(place) if parts.order == "desc" else here > tuple(place)
+        ordered = ordered.where(beyond)
     elif window.offset:
         ordered = ordered.offset(window.offset)
     rows = list(tx.execute(ordered.limit(window.limit + 1)))

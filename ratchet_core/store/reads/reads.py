@@ -35,6 +35,7 @@ from ratchet_core.store.reads import workflow as workflow_reads
 from ratchet_core.store.reads.analytics import AnalyticsReads
 from ratchet_core.store.reads.attempt import ATTEMPTS, Owner
 from ratchet_core.store.reads.delivery import DeliveryReads
+from ratchet_core.store.reads.journal import JournalStart
 from ratchet_core.store.reads.logs import LogReads
 from ratchet_core.store.reads.rows import attempt_view, event_view, run_view, step_view
 from ratchet_core.store.reads.schedule import ScheduleReads
@@ -175,7 +176,7 @@ class Reads:
         limit: int = 50,
         offset: int = 0,
     ) -> Mapping[Owner, tuple[AttemptView, ...]]:
-        """Return a part of the attempts of each owner, newest first, in two statements.
+        """Return a part of the attempts of each owner, newest first, in one statement or few.
 
         Args:
             owners: (namespace, name) of workflows, or (run id,) of runs; all of one kind.
@@ -206,6 +207,15 @@ class Reads:
         """Return who writes to the journal now; None where numbers become visible in order."""
         with self._database.read() as tx:
             return journal_reads.writers(tx, self._database.dialect)
+
+    def journal_start(self, settled: int | None = None) -> JournalStart:
+        """Return where to begin to follow the journal, to meet all that is committed from now on.
+
+        Args:
+            settled: a place up to which no entry can come any more, where one is known.
+        """
+        with self._database.read() as tx:
+            return journal_reads.start(tx, self._database.dialect, settled)
 
     def journal_end(self) -> int:
         """Return the highest sequence number that is visible; 0 in an empty journal."""
@@ -241,6 +251,13 @@ class Reads:
         )
         with self._database.read() as tx:
             return tuple(event_view(row) for row in tx.execute(statement))
+
+    def events_of(
+        self, run_ids: Sequence[str], after: int = 0, limit: int = 100
+    ) -> Mapping[str, tuple[EventView, ...]]:
+        """Return what `events` returns for each run, in one statement or few for all of them."""
+        with self._database.read() as tx:
+            return journal_reads.of_runs(tx, run_ids, after, limit)
 
     def trail(self, run_id: str, after: int, limit: int) -> tuple[TrailEntryView, ...]:
         """Return a part of a run's audit trail after a sequence number, oldest first."""

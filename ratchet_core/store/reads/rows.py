@@ -105,24 +105,46 @@ def step_view(row: AnyRow, definition: StepDefinition) -> StepView:
 
 
 def attempt_view(row: AnyRow) -> AttemptView:
-    """Turn a row of `attempts`, with `result` and `worker` joined to it, into its view."""
+    """Turn a row of `reads.attempt.ATTEMPTS` into its view.
+
+    Its columns are taken in their order: lists have thousands of rows.
+    """
+    (
+        attempt_id,
+        step_id,
+        run_id,
+        namespace,
+        workflow,
+        version,
+        step,
+        number,
+        state,
+        error,
+        _drain_id,
+        started_us,
+        completed_us,
+        duration_us,
+        result,
+        worker,
+    ) = row
+    started_at = known_datetime(started_us)
     return AttemptView(
-        id=row.id,
-        run_id=row.run_id,
-        step_id=row.step_id,
-        step=row.step,
-        namespace=row.namespace,
-        workflow=row.name,
-        version=row.version,
-        number=row.number,
-        state=AttemptState(row.state),
-        created_at=known_datetime(row.started_at),
-        started_at=known_datetime(row.started_at),
-        completed_at=to_datetime(row.completed_at),
-        duration_ms=None if row.duration_us is None else row.duration_us / 1000,
-        error=error_view(row.error),
-        result=json_or_none(row.result),
-        worker=row.worker,
+        id=attempt_id,
+        run_id=run_id,
+        step_id=step_id,
+        step=step,
+        namespace=namespace,
+        workflow=workflow,
+        version=version,
+        number=number,
+        state=AttemptState(state),
+        created_at=started_at,
+        started_at=started_at,
+        completed_at=None if completed_us is None else known_datetime(completed_us),
+        duration_ms=None if duration_us is None else duration_us / 1000,
+        error=None if error is None else error_view(error),
+        result=None if result is None else orjson.loads(result),
+        worker=worker,
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+
 from sqlalchemy import bindparam, select
 
-from ratchet_core.domain.query import Window, WorkflowQuery
+from ratchet_core.domain.query import Order, Window, WorkflowQuery
 from ratchet_core.domain.views import NamespaceView, Page, WorkflowView
 from ratchet_core.errors import NamespaceNotFound, RatchetError, WorkflowNotFound
 from ratchet_core.store.clock import known_datetime
 from ratchet_core.store.database import AnyRow, Tx
 from ratchet_core.store.definitions import SnapshotCache, namespace_exists, sorted_versions
-from ratchet_core.store.reads.page import fetch
+from ratchet_core.store.reads.page import Listed, fetch_listed
+from ratchet_core.store.reads.page import listed as list_statements
 from ratchet_core.store.schema import namespaces, snapshots, workflows
 
 _VERSIONS = (
@@ -113,6 +116,21 @@ def listed(
     tx: Tx, cache: SnapshotCache, query: WorkflowQuery, window: Window
 ) -> Page[WorkflowView]:
     """Return a part of the list of workflows: one item each, at its latest version."""
+    parts = _listed(query, window.order)
+    chosen, total, cursor = fetch_listed(tx, parts, window, query.sort)
+    ids = [row.id for row in chosen]
+    rows = list(tx.execute(_VERSIONS.where(workflows.c.id.in_(ids))))
+    views: dict[str, WorkflowView] = {}
+    for row, view in zip(rows, _views(tx, cache, rows), strict=True):
+        if row.is_latest:
+            views[row.id] = view
+    items = tuple(views[key] for key in ids if key in views)
+    return Page(items=items, total=total, next_cursor=cursor)
+
+
+@functools.lru_cache(maxsize=256)
+def _listed(query: WorkflowQuery, order: Order) -> Listed:
+    """Return the statements of a list; making them takes as long as asking them."""
     statement = select(workflows.c.id, workflows.c.name, workflows.c.created_at).where(
         workflows.c.latest_id.is_not(None)
     )
@@ -127,15 +145,7 @@ def listed(
     if query.enabled is not None:
         statement = statement.where(workflows.c.enabled == query.enabled)
     key = workflows.c.name if query.sort == "name" else workflows.c.created_at
-    chosen, total, cursor = fetch(tx, statement, (key, workflows.c.id), window, query.sort)
-    ids = [row.id for row in chosen]
-    rows = list(tx.execute(_VERSIONS.where(workflows.c.id.in_(ids))))
-    views: dict[str, WorkflowView] = {}
-    for row, view in zip(rows, _views(tx, cache, rows), strict=True):
-        if row.is_latest:
-            views[row.id] = view
-    items = tuple(views[key] for key in ids if key in views)
-    return Page(items=items, total=total, next_cursor=cursor)
+    return list_statements(statement, (key, workflows.c.id), order)
 
 
 def all_namespaces(tx: Tx) -> tuple[NamespaceView, ...]:

@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 import requests
 
+from ratchet_core.config import Settings
+from ratchet_core.config.server import DatabaseSettings
+from ratchet_core.domain.workflow import single_step
+from ratchet_core.runtime import Ratchet
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -163,3 +167,17 @@ def gate(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / f"gate-{uuid.uuid4().hex}"
     yield path
     path.touch()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ratchet(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ratchet]:
+    """Give a runtime of this process on either database, without a worker."""
+    url = ""
+    if request.param == "postgresql":
+        create: Callable[[], str] = request.getfixturevalue("new_postgres_database")
+        url = create()
+    made = Ratchet(Settings(data_dir=tmp_path, database=DatabaseSettings(url=url)))
+    made.upgrade_database()
+    made.engine.sync_definitions([single_step("echo", "test")], {}, on_change="replace")
+    yield made
+    made.close()

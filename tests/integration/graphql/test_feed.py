@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
 
 from ratchet_core.api.graphql import feed as feed_module
 from ratchet_core.api.graphql.feed import Feed, Follower
-from ratchet_core.config import Settings
-from ratchet_core.config.server import DatabaseSettings
-from ratchet_core.domain.workflow import single_step
 from ratchet_core.engine.requests import SubmitRequest
 from ratchet_core.runtime import Ratchet
 from tests.waiting import wait_for
 
 ENTRY = text("INSERT INTO journal (run_id, name, at) VALUES ('slow', 'slow', 0)")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ratchet(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ratchet]:
-    """Give a runtime on either database."""
-    url = ""
-    if request.param == "postgresql":
-        create: Callable[[], str] = request.getfixturevalue("new_postgres_database")
-        url = create()
-    made = Ratchet(Settings(data_dir=tmp_path, database=DatabaseSettings(url=url)))
-    made.upgrade_database()
-    made.engine.sync_definitions([single_step("echo", "test")], {}, on_change="replace")
-    yield made
-    made.close()
 
 
 @pytest.fixture
