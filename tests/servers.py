@@ -12,6 +12,7 @@ import getpass
 import importlib
 import importlib.util
 import os
+import random
 import shutil
 import signal
 import socket
@@ -278,11 +279,17 @@ def new_postgres_database(postgres_databases: DatabasePool) -> Iterator[Callable
 
 
 def free_port() -> int:
-    """Give a TCP port of 127.0.0.1 that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Give a TCP port of 127.0.0.1 that nothing listened on a moment ago.
+
+    It is none that the system gives to outgoing connections: other tests make many of them while
+    the server that is to listen here starts.
+    """
+    for _ in range(200):
+        port = random.randint(10_240, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no TCP port of 127.0.0.1 is free")
 
 
 def redis_binary() -> str | None:

@@ -67,7 +67,7 @@ class Engine:
             ValidationFailed: the input breaks the schema, or an option is out of range.
             IdempotencyConflict: the key was used for another request.
         """
-        answer = submit.submit(self._core, [request], atomic=True)[0]
+        answer = submit.submit(self._core, [request], atomic=False)[0]
         if isinstance(answer, RatchetError):
             raise answer
         return self._submitted(answer)

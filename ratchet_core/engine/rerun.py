@@ -40,7 +40,7 @@ def rerun(core: Core, run: RunView, request: RerunRequest) -> submit.Stored:
         rerun_of=run.id,
         from_step=request.from_step,
     )
-    answer = submit.submit(core, [wanted], atomic=True)[0]
+    answer = submit.submit(core, [wanted], atomic=False)[0]
     if isinstance(answer, RatchetError):
         raise answer
     return answer

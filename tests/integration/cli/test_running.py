@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,10 @@ def test_a_broken_definition_is_told_with_its_place(ratchet: Ratchet, tmp_path: 
     assert "broken.yaml:2" in ended.stderr
 
 
+#: Also where the tests themselves run behind `nohup`, which has all they start ignore it.
+_HEEDS_CTRL_C = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_cancels_the_run(tmp_path: Path) -> None:
     marker = tmp_path / "started"
     body = f"Path({str(marker)!r}).touch()\n        while not context.cancelled: time.sleep(0.01)"
@@ -120,6 +125,7 @@ def test_ctrl_c_cancels_the_run(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_HEEDS_CTRL_C,  # noqa: PLW1509 - it takes no lock
     )
     wait_for(marker.exists, "the step to start", timeout_s=40)
 
@@ -140,6 +146,7 @@ def test_ctrl_c_does_not_wait_for_a_step_that_looks_at_nothing(tmp_path: Path) -
         env=environment(tmp_path, RATCHET_PATH=str(folder)),
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_HEEDS_CTRL_C,  # noqa: PLW1509 - it takes no lock
     )
     wait_for(marker.exists, "the step to start", timeout_s=40)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from ratchet_core.sdk import API_VERSION
+
 HEAD: Final = """\
 import os, threading, time
 import click, flask
@@ -68,7 +70,7 @@ REASONS: Final = {
     "import-leaves": "cannot be loaded: SystemExit",
     "import-blocks": "it has not ended after",
     "import-leaks": "left threads running",
-    "other-version": "asks for plugin API >=2, this is 1.0",
+    "other-version": f"asks for plugin API >=2, this is {API_VERSION}",
     "odd-version": "RATCHET_API is int",
     "misspelt": "hooks that do not exist: ratchet_on_evnt",
     "settings-raises": "ratchet_register_settings raised SystemExit: no luck",

@@ -213,15 +213,15 @@ class TestWaitsForEver(TestSound):
     made = WaitsForEver
 
 
-class TellsThePassword(Sound):
+class TellsTheSigningSecret(Sound):
     def deliver(self, delivery: DeliveryView) -> DeliveryOutcome:
         if delivery.options["place"] == "away":
-            return DeliveryFailed(message=f"nobody at {delivery.options['password']}@away")
+            return DeliveryFailed(message=f"nobody took {delivery.secret.decode()}")
         return super().deliver(delivery)
 
 
-class TestTellsThePassword(TestSound):
-    made = TellsThePassword
+class TestTellsTheSigningSecret(TestSound):
+    made = TellsTheSigningSecret
 
 
 class LogsTheSigningSecret(Sound):
