@@ -53,5 +53,5 @@ class Portion:
 
 
 def pause_after(took_s: float) -> float:
-    """Return how long to leave the database to others: at least half of the time."""
-    return max(PAUSE_S, took_s)
+    """Return how long to leave the database to others: at least three quarters of the time."""
+    return max(PAUSE_S, 3 * took_s)

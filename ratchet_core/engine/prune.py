@@ -99,7 +99,9 @@ class Pruner:
                 break
             runs, rows = runs + pruned.runs, rows + pruned.rows
             longest_s = max(longest_s, pruned.took_s)
-            wait(pause_after(pruned.took_s))
+            began = self._clock()
+            self._core.database.checkpoint()
+            wait(pause_after(pruned.took_s + self._clock() - began))
         return Pruned(runs, rows, longest_s)
 
     def delete_what_belongs_to_no_run(self) -> None:

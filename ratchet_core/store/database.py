@@ -285,9 +285,20 @@ class Database:
                 return False
         except FileNotFoundError:
             return False
+        self.checkpoint()  # what is left for the next line, which holds everybody up, is little
         with self.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         return True
+
+    def checkpoint(self) -> None:
+        """SQLite: copy the write-ahead log into the database; others read and write meanwhile.
+
+        Who commits when the log has grown has to do it with everybody waiting. Whoever makes it
+        grow fast should do it first.
+        """
+        if self.path is not None:
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def sqlstate(error: Exception) -> str | None:
