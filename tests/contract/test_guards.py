@@ -221,7 +221,17 @@ def test_a_look_holds_no_transaction_open(house: House) -> None:
 
     with house.database.read() as tx:
         before = tx.execute(count).scalar_one()
+        is_held = is_in_transaction(tx)
         house.submit("w")
         after = tx.execute(count).scalar_one()
 
     assert (before, after) == (0, 1)
+    assert not is_held
+
+
+def is_in_transaction(tx: Tx) -> bool:
+    """Ask the driver whether the connection is in a transaction at this moment."""
+    raw: Any = tx.connection.driver_connection
+    if tx.dialect.name == "sqlite":
+        return bool(raw.in_transaction)
+    return str(raw.info.transaction_status.name) != "IDLE"

@@ -17,7 +17,7 @@ from ratchet_core.domain.views import RunView, ScheduleView
 from ratchet_core.domain.workflow import single_step
 from ratchet_core.engine.engine import Engine
 from ratchet_core.errors import RatchetError, ValidationFailed
-from ratchet_core.store.database import Database
+from ratchet_core.store.database import Database, Tx
 from tests.contract.engine_house import House
 from tests.contract.schedule_house import fire, history, rewind, spec, times
 
@@ -104,6 +104,32 @@ def test_a_scheduler_that_dies_while_it_fires_loses_and_doubles_nothing(
     fire(house.engine)
 
     assert [len(history(house, schedule)) for schedule in schedules] == [1, 1]
+
+
+class Writes:
+    """Goes with every write transaction and counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def write(self, _tx: Tx) -> None:
+        self.count += 1
+
+    def committed(self) -> None:
+        """Nothing."""
+
+
+def test_the_runs_of_all_due_schedules_are_made_in_one_transaction(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedules = [house.engine.create_schedule(spec(cron_expression="0 * * * *")) for _ in range(3)]
+    for schedule in schedules:
+        rewind(house, schedule, timedelta(hours=1))
+    writes = Writes()
+    monkeypatch.setattr(house.database, "companion", lambda: writes)
+
+    assert house.engine.fire_due().runs == 3
+    assert writes.count == 1
 
 
 def test_a_lost_ring_after_the_commit_costs_nothing(house: House) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ratchet_core.domain.workflow import StepDefinition, WorkflowDefinition
-from tests.integration.worker.conftest import STEPS, Place, chain, one_step
+from tests.integration.worker.conftest import STEPS, Place, attempts_of, chain, one_step
 
 
 @pytest.fixture
@@ -55,6 +55,7 @@ def test_a_poison_step_fails_no_innocent(stored: Place) -> None:
     stored.start(slots=2)
 
     assert stored.await_ends([*innocents, *poison]) == {"completed": 49, "failed": 1}
+    assert [attempts_of(stored, run_id) for run_id in innocents] == [1] * 49
 
 
 def test_a_step_that_holds_the_interpreter_is_killed_at_its_deadline(stored: Place) -> None:
