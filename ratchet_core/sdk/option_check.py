@@ -13,7 +13,7 @@ No check shows the value that it refuses: it may be a secret under the wrong key
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 #: What is wrong with one value; None where nothing is. `.key: …` names a place inside of it.
@@ -33,12 +33,17 @@ def problems(
     found = []
     for key, value in options.items():
         if key not in checks:
-            near = difflib.get_close_matches(key, checks, n=1, cutoff=0.6)
-            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(checks)}"
-            found.append(f"{key}: unknown key; {hint}")
+            found.append(unknown_key(key, checks))
         elif problem := checks[key](value):
             found.append(f"{key}{problem if problem.startswith('.') else f': {problem}'}")
     return found + [f"{key}: is missing" for key in required if options.get(key) is None]
+
+
+def unknown_key(key: str, known: Collection[str]) -> str:
+    """Return what is wrong with a key that there is not, naming the nearest one that there is."""
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
+    return f"{key}: unknown key; {hint}"
 
 
 def anything(_value: Any) -> None:

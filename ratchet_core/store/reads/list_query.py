@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, select
 
 from ratchet_core.domain.query import AttemptQuery, RunQuery, Window
 from ratchet_core.store.clock import to_us
-from ratchet_core.store.counts import ATTEMPTS, RUNS, Choice, conditions
+from ratchet_core.store.counts import ATTEMPTS, RUNS, Choice, Counted, conditions
 from ratchet_core.store.database import Tx
 from ratchet_core.store.reads.listing import Part, Span, part
 from ratchet_core.store.reads.page import fetch
@@ -25,63 +25,56 @@ Filters = list[ColumnElement[bool]]
 
 def runs_part(tx: Tx, query: RunQuery, window: Window) -> Part:
     """Read one part of the list of runs; see `listing.part`."""
-    choice = _choice(
-        (
-            ("namespace", _one(query.namespace)),
-            ("namespace", query.namespaces),
-            ("name", _one(query.name)),
-            ("version", _one(query.version)),
-            ("priority", query.priority_in),
-            ("state", None if query.states is None else [one.value for one in query.states]),
-        )
-    )
-    if _is_empty(choice):
-        return Part([], 0, None)
-    others = _other_filters(query)
-    span = _span(query.created_from, query.created_to)
-    if not others:
-        return part(tx, RUNS, choice, span, window)
-    filters = [*others, *conditions(runs, choice), *_within(runs.c.created_at, span)]
-    statement = select(runs.c.id, runs.c.created_at).where(*filters)
-    keys = (runs.c.created_at, runs.c.id)
-    rows, total, cursor = fetch(tx, statement, keys, window, "created_at")
-    return Part([row.id for row in rows], total, cursor)
+    choice = [*_choice(query), *_given("priority", query.priority_in)]
+    return _part(tx, RUNS, choice, query, _other_filters(query), window)
 
 
 def attempts_part(tx: Tx, query: AttemptQuery, window: Window) -> Part:
     """Read one part of the list of attempts; see `listing.part`."""
-    choice = _choice(
-        (
-            ("namespace", _one(query.namespace)),
-            ("namespace", query.namespaces),
-            ("name", _one(query.name)),
-            ("version", _one(query.version)),
-            ("state", None if query.states is None else [one.value for one in query.states]),
-        )
-    )
-    if _is_empty(choice):
+    others = [] if query.run_id is None else [attempts.c.run_id == query.run_id]
+    return _part(tx, ATTEMPTS, _choice(query), query, others, window)
+
+
+def _part(
+    tx: Tx,
+    counted: Counted,
+    choice: Choice,
+    query: RunQuery | AttemptQuery,
+    others: Filters,
+    window: Window,
+) -> Part:
+    """Read one part: by the counters, or by conditions of which no counter knows."""
+    if any(not values for _, values in choice):
         return Part([], 0, None)
     span = _span(query.created_from, query.created_to)
-    if query.run_id is None:
-        return part(tx, ATTEMPTS, choice, span, window)
-    of_run = attempts.c.run_id == query.run_id
-    filters = [of_run, *conditions(attempts, choice), *_within(attempts.c.started_at, span)]
-    statement = select(attempts.c.id, attempts.c.started_at).where(*filters)
-    keys = (attempts.c.started_at, attempts.c.id)
-    rows, total, cursor = fetch(tx, statement, keys, window, "started_at")
+    if not others:
+        return part(tx, counted, choice, span, window)
+    table = counted.table
+    at = table.c[counted.order]
+    filters = [*others, *conditions(table, choice), *_within(at, span)]
+    statement = select(table.c.id, at).where(*filters)
+    rows, total, cursor = fetch(tx, statement, (at, table.c.id), window, counted.order)
     return Part([row.id for row in rows], total, cursor)
 
 
-def _choice(given: Sequence[tuple[str, Sequence[Any] | None]]) -> Choice:
-    return [(name, values) for name, values in given if values is not None]
+def _choice(query: RunQuery | AttemptQuery) -> Choice:
+    """Return what is asked of the columns that runs and attempts are both counted by."""
+    states = None if query.states is None else [one.value for one in query.states]
+    return [
+        *_given("namespace", _one(query.namespace)),
+        *_given("namespace", query.namespaces),
+        *_given("name", _one(query.name)),
+        *_given("version", _one(query.version)),
+        *_given("state", states),
+    ]
+
+
+def _given(name: str, values: Sequence[Any] | None) -> Choice:
+    return [] if values is None else [(name, values)]
 
 
 def _one(value: str | None) -> Sequence[str] | None:
     return None if value is None else (value,)
-
-
-def _is_empty(choice: Choice) -> bool:
-    return any(not values for _, values in choice)
 
 
 def _span(first: datetime | None, last: datetime | None) -> Span:

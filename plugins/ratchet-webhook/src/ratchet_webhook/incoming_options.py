@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, Final
+
+from ratchet_core.sdk import option_check
 
 #: Options with a few legal values.
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -25,9 +26,7 @@ def option_problems(options: Mapping[str, Any], own: Mapping[str, type]) -> list
     found = []
     for key, value in options.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
-            found.append(f"{key}: unknown key; {hint}")
+            found.append(option_check.unknown_key(key, known))
         elif key in own:
             found += _problem(key, value, own[key])
     return found + _secret_problems(options)
