@@ -8,10 +8,20 @@ takes that property over from the one that starts it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Final, Generic, TypeVar
+
+from ratchet_core.errors import Unavailable
+from ratchet_core.hooks.leak import modules_of
+from ratchet_core.hooks.patience import ended_within
+from ratchet_core.hooks.starts import starts_of
 
 Result = TypeVar("Result")
+
+#: A thread that has done its work may take so long until it is gone.
+_ENDING_S: Final = 1.0
+#: Threads that run code of this package are ours, such as the one that looks a host name up.
+_OURS: Final = "ratchet_core"
 
 
 class OverBudget(Exception):
@@ -20,6 +30,10 @@ class OverBudget(Exception):
 
 class ThreadsLeft(Exception):
     """The call has ended and left threads running."""
+
+
+class NoThread(Unavailable):
+    """The system gives no thread to make the call on: nobody's fault who is called."""
 
 
 class _Call(Generic[Result]):
@@ -42,25 +56,44 @@ def call_bounded(function: Callable[[], Result], budget_s: float) -> Result:
 
     Args:
         function: without arguments.
-        budget_s: seconds that it may take.
+        budget_s: seconds that it may take; see `patience` for what counts.
 
     Raises:
         OverBudget: it has not ended.
-        ThreadsLeft: it has left threads running.
+        ThreadsLeft: it has left threads running that it had started.
+        NoThread: it was not called.
         BaseException: whatever it raises.
     """
-    before = set(threading.enumerate())
     call = _Call(function)
     thread = threading.Thread(target=call, name="ratchet-plugin-start", daemon=True)
-    thread.start()
-    thread.join(budget_s)
-    if thread.is_alive():
-        message = f"it has not ended after {budget_s:g} s"
-        raise OverBudget(message)
-    if call.error is not None:
-        raise call.error
-    left = sorted(item.name for item in threading.enumerate() if item not in before)
+    with starts_of(thread) as started:
+        _start(thread)
+        if not ended_within(thread, budget_s):
+            message = f"it has not ended after {budget_s:g} s"
+            raise OverBudget(message)
+        if call.error is not None:
+            raise call.error
+        left = _left(started)
     if left:
         message = f"it left threads running: {', '.join(left)}; start them when they are needed"
         raise ThreadsLeft(message)
     return call.result[0]
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        message = f"the system gives no thread to call plugins on ({error}); try again"
+        raise NoThread(message) from None
+
+
+def _left(started: Iterable[threading.Thread]) -> list[str]:
+    """Return the names of the threads that go on; those that are about to end get their time."""
+    left: list[str] = []
+    for thread in started:
+        if any(name.partition(".")[0] == _OURS for name in modules_of(thread)):
+            continue
+        if not ended_within(thread, 0.0 if left else _ENDING_S):
+            left.append(thread.name)
+    return sorted(left)

@@ -17,7 +17,7 @@ from pluggy import PluginManager
 
 from ratchet_core.domain.workflow import WorkflowDefinition
 from ratchet_core.errors import PluginError
-from ratchet_core.hooks.bounded import call_bounded
+from ratchet_core.hooks.bounded import NoThread, call_bounded
 from ratchet_core.hooks.calls import Calls, live_calls
 from ratchet_core.hooks.names import (
     clash,
@@ -221,7 +221,7 @@ class Hooks:
                 state.settings = with_defaults(schema, given, f"plugins.settings.{state.name}")
             except PluginError as error:
                 state.quarantine(error.message)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, NoThread):
                 raise
             except BaseException as error:  # noqa: BLE001 - hurts that plugin alone, SystemExit too
                 state.quarantine(described(hook, error))
@@ -240,7 +240,7 @@ class Hooks:
                 answer = self._call_one(state, hook, arguments)
                 items = [item for part in answer for item in part]
                 _check_kinds(items, kind)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, NoThread):
                 raise
             except BaseException as error:  # noqa: BLE001 - hurts that plugin alone, SystemExit too
                 state.quarantine(described(hook, error))

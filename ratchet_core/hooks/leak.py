@@ -18,7 +18,7 @@ def find_leaks(states: Sequence[PluginState]) -> None:
 
     A thread belongs to the plugin whose module its function, or its class, comes from.
     """
-    modules = Counter(module for thread in threading.enumerate() for module in _modules_of(thread))
+    modules = Counter(module for thread in threading.enumerate() for module in modules_of(thread))
     for state in states:
         if state.state != "active" or state.module is None:
             continue
@@ -33,6 +33,7 @@ def find_leaks(states: Sequence[PluginState]) -> None:
             state.quarantine(f"it has left {count} threads running; more than {MOST_THREADS} leak")
 
 
-def _modules_of(thread: threading.Thread) -> set[str]:
+def modules_of(thread: threading.Thread) -> set[str]:
+    """Return the names of the modules that a thread's class and function come from."""
     target = getattr(thread, "_target", None)
     return {type(thread).__module__, str(getattr(target, "__module__", ""))}

@@ -23,7 +23,7 @@ from pluggy import PluginManager
 from ratchet_core.errors import PluginError
 from ratchet_core.hooks import spec
 from ratchet_core.hooks.api_version import api_problem
-from ratchet_core.hooks.bounded import call_bounded
+from ratchet_core.hooks.bounded import NoThread, call_bounded
 from ratchet_core.hooks.state import PluginState, described
 from ratchet_core.sdk.marker import API_VERSION, PROJECT
 
@@ -82,6 +82,9 @@ def load_plugins(
 
     Returns:
         The manager with the active ones registered, and what is known of each, by name.
+
+    Raises:
+        NoThread: they could not be tried.
     """
     options = options or LoadOptions()
     manager = PluginManager(PROJECT)
@@ -157,7 +160,7 @@ def _load(manager: PluginManager, plugin: _Found, budget_s: float) -> None:
         module = call_bounded(lambda: _import(plugin), budget_s)
         _check(manager, module)
         manager.register(module, name=state.name)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, NoThread):
         raise
     except PluginError as error:
         state.quarantine(error.message)

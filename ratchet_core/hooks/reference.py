@@ -51,10 +51,12 @@ wrapper.
 
 ## What goes wrong
 
-- An import or a registration raises, hangs or leaves threads; another API version; an unknown hook;
-  settings against the schema; a name that is taken: the plugin is quarantined. It is named with the
-  reason in `ratchet plugins`, `GET /api/v1/plugins` and the log, and called no more; the others
-  work, and health is degraded. `plugins.strict` refuses the start instead.
+- An import or a registration raises, hangs or leaves threads that it has started; another API
+  version; an unknown hook; settings against the schema; a name that is taken: the plugin is
+  quarantined. It is named with the reason in `ratchet plugins`, `GET /api/v1/plugins` and the log,
+  and called no more; the others work, and health is degraded. `plugins.strict` refuses the start
+  instead. It hangs after `plugins.load_budget`; time for which it waits for a processor (Linux
+  tells) or its process was stopped does not count.
 - An authenticator or a coordinator cannot be loaded: the start is refused, always.
 - A call of another hook raises, or answers junk: by the kind of hook, below; logged and counted.
   The plugin is called again next time. Until a call goes well, for at most five minutes, the

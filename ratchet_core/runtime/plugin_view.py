@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -116,6 +117,7 @@ class Plugins:
         self._database = database
         self._notify = notify
         self._reporter: tuple[int, PluginReporter] | None = None
+        self._offering = threading.Lock()
         self._has_offered = False
 
     def watch(self, role: str, process: str) -> None:
@@ -141,9 +143,10 @@ class Plugins:
 
     def offer(self, services_for: Callable[[str], PluginServices]) -> None:
         """Have every plugin register everything, once, so that views show what it offers."""
-        if not self._has_offered:
-            self._has_offered = True
-            offer_all(self._hooks, services_for)
+        with self._offering:  # whoever asks meanwhile waits for the whole of it
+            if not self._has_offered:
+                offer_all(self._hooks, services_for)
+                self._has_offered = True
 
     def views(self) -> tuple[PluginView, ...]:
         """Return what is known of each plugin, by name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -286,3 +287,22 @@ def test_a_file_in_the_folder_beside_up_is_a_plugin_with_settings_and_figures(
     told = get("/api/v1/plugins")["items"]
     health = get("/health/ready")["checks"]["plugins"]
     assert health == {"status": "ok", "message": "ok"}, [item["reason"] for item in told]
+
+
+def test_plugins_are_asked_what_they_offer_while_the_server_starts_threads_for_others(
+    up: Running,
+) -> None:
+    """Whoever looks at plugins first has them register; none is blamed for others' threads."""
+    with ThreadPoolExecutor(10) as pool:
+        shown = pool.submit(requests.get, f"{up.base}/api/v1/plugins", timeout=40)
+        while not shown.done():
+            others = [
+                pool.submit(requests.get, f"{up.base}/health/live", timeout=40) for _ in range(9)
+            ]
+            wait(others)
+
+    states = {
+        item["name"]: (item["state"], item["reason"]) for item in shown.result().json()["items"]
+    }
+    assert states["jwt"] == ("active", None)
+    assert set(states.values()) == {("active", None)}

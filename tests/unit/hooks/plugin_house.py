@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import textwrap
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,15 @@ from ratchet_core.sdk import (
 )
 
 _NUMBERS = itertools.count()
+#: A plugin that offers the step handler `shout`.
+HANDLER = """
+class Shout(StepHandler):
+    name = "shout"
+
+@hookimpl
+def ratchet_register_step_handlers(services):
+    return [Shout()]
+"""
 
 
 class NoHttp:
@@ -89,3 +100,13 @@ def attempt(number: int = 1) -> AttemptInfo:
         attempt=number,
         handler="test",
     )
+
+
+@contextlib.contextmanager
+def no_threads() -> Iterator[None]:
+    """Let every start of a thread fail in the block: none gets the stack that it wants."""
+    before = threading.stack_size(1 << 46)
+    try:
+        yield
+    finally:
+        threading.stack_size(before)

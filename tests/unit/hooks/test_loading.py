@@ -13,16 +13,8 @@ import pytest
 from ratchet_core.errors import PluginError
 from ratchet_core.hooks.api_version import api_problem
 from ratchet_core.hooks.leak import MOST_THREADS, find_leaks
-from tests.unit.hooks.plugin_house import Shelf, services, states_of
+from tests.unit.hooks.plugin_house import HANDLER, Shelf, services, states_of
 
-HANDLER = """
-class Shout(StepHandler):
-    name = "shout"
-
-@hookimpl
-def ratchet_register_step_handlers(services):
-    return [Shout()]
-"""
 DESTINATION = """
 class Paper(OutputDestination):
     name = "paper"
