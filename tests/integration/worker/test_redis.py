@@ -230,7 +230,7 @@ def test_rqs_own_pool_can_run_our_workers(hosted: Place, client: redis.Redis) ->
 def test_a_horse_that_dies_while_redis_hangs_is_released_at_once(
     hosted: Place, client: redis.Redis, redis_server: RedisServer
 ) -> None:
-    """Its parent asks Redis nothing first, and waits for no answer for long."""
+    """Its parent waits for no answer of Redis for long."""
     hosted.start()
     await_busy(client, 1)
     [run_id] = hosted.submit("waits_for_release")
@@ -245,6 +245,39 @@ def test_a_horse_that_dies_while_redis_hangs_is_released_at_once(
 
     assert released
     assert hosted.await_ends([run_id]) == {"completed": 1}
+
+
+def test_a_dead_horse_is_released_before_redis_is_asked_anything(
+    hosted: Place, client: redis.Redis, redis_server: RedisServer
+) -> None:
+    """Its parent waits a minute for an answer here, so whatever it asked first would show."""
+    patient = f"{redis_server.url}?socket_timeout=60"
+    command = [RQ, "worker", "-w", "ratchet_core.dispatch.Worker", "ratchet:default"]
+    hosted.start(*command, "-u", patient)
+    [name] = await_busy(client, 1)
+    [run_id] = hosted.submit("waits_for_release")
+    [first] = hosted.await_ledger("waiting")
+    wait_for(lambda: attempts_of(hosted, run_id) == 1, "the start to be stored")
+    told = told_at(client, name)
+    wait_for(lambda: told_at(client, name) != told, "the parent to tell of itself, as every 5 s")
+    with redis_server.stopped():
+        os.kill(int(first[4]), signal.SIGKILL)
+        wait_for(lambda: state_of(hosted, run_id) == "backoff", "the release", timeout_s=15.0)
+    hosted.release()
+
+    assert hosted.await_ends([run_id]) == {"completed": 1}
+    assert attempts_of(hosted, run_id) == 2
+
+
+def told_at(client: redis.Redis, name: str) -> object:
+    """Return when a worker has last told RQ's tools that it lives."""
+    return client.hget(f"rq:worker:{name}", "last_heartbeat")
+
+
+def state_of(place: Place, run_id: str) -> str:
+    """Return the state of the only step of a run."""
+    [step] = place.runtime.reads.steps(run_id)
+    return str(step.state)
 
 
 def test_our_worker_refuses_queues_that_are_not_ours(hosted: Place) -> None:
