@@ -223,8 +223,7 @@ def is_going(tx: Tx, run_id: str) -> bool:
 
 def delete_rows(tx: Tx, run_ids: Sequence[str], limit: int) -> Deleted:
     """Delete rows of runs that are gone, up to `limit` of each table; forget them with the last."""
-    values = {"ids": list(run_ids)}
-    ids = [row[0] for row in _STILL_REMEMBERED.rows(tx, values)]
+    ids = [row[0] for row in _STILL_REMEMBERED.rows(tx, {"ids": list(run_ids)})]
     if not ids:
         return Deleted()
     values = {"ids": ids, "limit": limit}
