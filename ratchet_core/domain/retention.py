@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-_FEWEST: Final = 10
 #: So that a transaction that deletes all rows it may has met runs that have more.
 _FILLED: Final = 0.8
 #: Shortest pause between two transactions that delete.
@@ -42,7 +41,8 @@ class Pace:
 
     target_s: float  #: aimed at for one transaction, in seconds
     rest: float  #: pause after it, as a multiple of what it took
-    most: int  #: rows of a table that one transaction deletes, however fast it is
+    fewest: int  #: rows of a table that one transaction deletes, however slow it is
+    most: int  #: the same, however fast it is
 
     def pause_after(self, took_s: float) -> float:
         """Return how long to leave the database to others."""
@@ -51,10 +51,11 @@ class Pace:
 
 #: Where one writes at a time: nobody should wait for the lock for more than 5 ms, and the others
 #: have it three quarters of the time.
-ALONE: Final = Pace(target_s=0.003, rest=3.0, most=2000)
-#: Where writers do not wait for each other, but share processors and disk. Under load most of the
-#: time goes into waiting for the processor, so that a shorter one would delete next to nothing.
-BESIDE: Final = Pace(target_s=0.05, rest=1.0, most=600)
+ALONE: Final = Pace(target_s=0.003, rest=3.0, fewest=10, most=2000)
+#: Where writers do not wait for each other, but share processors and disk. Under load a transaction
+#: spends its time waiting for the processor: with fewer rows it would delete next to nothing, and
+#: take as long.
+BESIDE: Final = Pace(target_s=0.05, rest=1.0, fewest=300, most=600)
 
 
 class Portion:
@@ -70,7 +71,7 @@ class Portion:
             return
         wanted = rows * self._pace.target_s / took_s
         grown = min(wanted, self.size * 1.5)  # up slowly: one lucky transaction proves little
-        self.size = round(max(_FEWEST, min(self._pace.most, grown)))
+        self.size = round(max(self._pace.fewest, min(self._pace.most, grown)))
 
 
 class Together:

@@ -170,14 +170,16 @@ class Pruner:
     def _delete_rows(self) -> Pruned:
         size = self._rows.size
         some = self._gone[: self._together.count(size)]
-        done, took_s = self._timed(lambda tx: stored.delete_rows(tx, some, size))
+        done, took_s = self._timed(lambda tx: stored.delete_rows(tx, some, size), pipelined=True)
         self._together.learn(len(some), done.most, is_all=done.is_all)
         self._rows.learn(done.most, took_s)
         if done.is_all:
             del self._gone[: len(some)]
         return Pruned(rows=max(1, done.rows), took_s=took_s)
 
-    def _timed(self, work: Callable[[Tx], Answer]) -> tuple[Answer, float]:
+    def _timed(
+        self, work: Callable[[Tx], Answer], *, pipelined: bool = False
+    ) -> tuple[Answer, float]:
         """Do work in a transaction that waits for nobody's disk; return how long it took."""
         took_s = 0.0
 
@@ -188,4 +190,5 @@ class Pruner:
             took_s = self._clock() - began
             return answer
 
-        return self._core.database.transact(timed, durable=False, polite=True), took_s
+        database = self._core.database
+        return database.transact(timed, durable=False, polite=True, pipelined=pipelined), took_s

@@ -222,7 +222,10 @@ def is_going(tx: Tx, run_id: str) -> bool:
 
 
 def delete_rows(tx: Tx, run_ids: Sequence[str], limit: int) -> Deleted:
-    """Delete rows of runs that are gone, up to `limit` of each table; forget them with the last."""
+    """Delete rows of runs that are gone, up to `limit` of each table; forget them with the last.
+
+    In a pipelined transaction the last statement travels with the commit.
+    """
     ids = [row[0] for row in _STILL_REMEMBERED.rows(tx, {"ids": list(run_ids)})]
     if not ids:
         return Deleted()
@@ -233,7 +236,7 @@ def delete_rows(tx: Tx, run_ids: Sequence[str], limit: int) -> Deleted:
         counts = list(_DELETE_SOME_OF_ALL.rows(tx, values)[0])
     most = max(counts)
     if most < limit:
-        _FORGET.write(tx, {"ids": ids})
+        _FORGET.send(tx, {"ids": ids})
     return Deleted(sum(counts), most, most < limit)
 
 

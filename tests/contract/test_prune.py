@@ -216,6 +216,7 @@ def test_what_was_interrupted_is_finished_later_and_nothing_is_orphaned(house: H
     assert first.runs == 5
     assert left(house).isdisjoint(ids(runs))
     for _ in range(3):
+        pruner._rows.size = 7
         pruner.portion()
         assert wrong(house) == []
     assert 0 < rows(house)["removed_runs"] <= 5
@@ -517,7 +518,7 @@ def test_portions_do_not_shrink_because_each_run_costs_a_look(
         portion.learn(rows, took_s)
 
     assert is_all
-    assert took_s <= pace.target_s
+    assert took_s <= pace.target_s or portion.size == pace.fewest
     assert took_s >= pace.target_s / 2 or portion.size == pace.most
 
 
