@@ -1,7 +1,7 @@
 """Prune: finished runs are deleted once they are old enough, a little at a time.
 
-Each call deletes one portion, in transactions of a few milliseconds that let others go first;
-whoever calls pauses between them. Where an export is wanted, it is on the disk before a run goes.
+Each call deletes one portion, in a short transaction that lets others go first; whoever calls
+pauses between them. Where an export is wanted, it is on the disk before a run goes.
 """
 
 from __future__ import annotations
