@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-#: A transaction that deletes may hold SQLite's write lock for 5 ms; this is aimed at.
-TARGET_S: Final = 0.003
-#: Shortest pause between two such transactions: others get the lock meanwhile.
-PAUSE_S: Final = 0.002
-_FEWEST: Final = 10
-_MOST: Final = 2000
+#: So that a transaction that deletes all rows it may has met runs that have more.
+_FILLED: Final = 0.8
+#: Shortest pause between two transactions that delete.
+_PAUSE_S: Final = 0.002
 #: No run is deleted earlier after its end: a step that was cancelled may still be ending.
 SHORTEST_S: Final = 60.0
 
@@ -37,21 +35,62 @@ class Retention:
         return max(known) if len(known) == len(all_s) else None
 
 
-class Portion:
-    """How many rows one transaction deletes, learnt from how long the ones before took."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long one transaction that deletes should take, and how long the others are left alone."""
 
-    def __init__(self, size: int = 100) -> None:
+    target_s: float  #: aimed at for one transaction, in seconds
+    rest: float  #: pause after it, as a multiple of what it took
+    fewest: int  #: rows of a table that one transaction deletes, however slow it is
+    most: int  #: the same, however fast it is
+
+    def pause_after(self, took_s: float) -> float:
+        """Return how long to leave the database to others."""
+        return max(_PAUSE_S, self.rest * took_s)
+
+
+#: Where one writes at a time: nobody should wait for the lock for more than 5 ms, and the others
+#: have it three quarters of the time.
+ALONE: Final = Pace(target_s=0.003, rest=3.0, fewest=10, most=2000)
+#: Where writers do not wait for each other, but share processors and disk. Under load a transaction
+#: spends its time waiting for the processor: with fewer rows it would delete next to nothing, and
+#: take as long.
+BESIDE: Final = Pace(target_s=0.05, rest=1.0, fewest=300, most=600)
+
+
+class Portion:
+    """How many rows of a table one transaction deletes, learnt from how long those before took."""
+
+    def __init__(self, pace: Pace, size: int = 100) -> None:
+        self._pace = pace
         self.size = size  #: rows of the next transaction
 
     def learn(self, rows: int, took_s: float) -> None:
         """Take note of a transaction that deleted so many rows; a full one tells enough."""
         if rows < self.size // 2 or took_s <= 0:
             return
-        wanted = rows * TARGET_S / took_s
+        wanted = rows * self._pace.target_s / took_s
         grown = min(wanted, self.size * 1.5)  # up slowly: one lucky transaction proves little
-        self.size = round(max(_FEWEST, min(_MOST, grown)))
+        self.size = round(max(self._pace.fewest, min(self._pace.most, grown)))
 
 
-def pause_after(took_s: float) -> float:
-    """Return how long to leave the database to others: at least three quarters of the time."""
-    return max(PAUSE_S, 3 * took_s)
+class Together:
+    """How many runs lose their rows in one transaction, learnt from how many rows runs had.
+
+    Each run costs a look into every table, also where nothing of it is found: as many are taken as
+    have about the rows that one transaction deletes, so that its time goes by its rows.
+    """
+
+    def __init__(self) -> None:
+        self._rows_of_run = 1.0  # of the table that had most
+
+    def count(self, rows: int) -> int:
+        """Return how many runs have a little less than so many rows of a table."""
+        return max(1, round(_FILLED * rows / self._rows_of_run))
+
+    def learn(self, runs: int, rows: int, *, is_all: bool) -> None:
+        """Take note of so many rows of runs that were deleted, and whether none was left."""
+        if is_all:  # down slowly: some of their rows may have been deleted before
+            self._rows_of_run = max(1.0, rows / runs, self._rows_of_run / 2)
+        else:
+            self._rows_of_run *= 2

@@ -1,26 +1,26 @@
 """Prune: finished runs are deleted once they are old enough, a little at a time.
 
-Each call deletes one portion, in transactions of a few milliseconds that let others go first;
-whoever calls pauses between them. Where an export is wanted, it is on the disk before a run goes.
+Each call deletes one portion, in a short transaction that lets others go first; whoever calls
+pauses between them. Where an export is wanted, it is on the disk before a run goes.
 """
 
 from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from ratchet_core.domain.retention import Portion, Retention, pause_after
+from ratchet_core.domain.retention import ALONE, BESIDE, Portion, Retention, Together
 from ratchet_core.engine.core import Core
 from ratchet_core.store import prune as stored
 from ratchet_core.store.database import Tx
 
 Answer = TypeVar("Answer")
 
-#: Runs whose rows are deleted together.
-_TOGETHER: Final = 200
+#: Runs that were left half deleted, of which one look finds so many.
+_RESUMED: Final = 200
 
 
 class Exports(Protocol):
@@ -71,8 +71,13 @@ class Pruner:
         self._retention = retention
         self._export = export
         self._clock = clock
-        self._runs = Portion(50)
-        self._rows = Portion(200)
+        self._pace = ALONE if core.database.dialect == "sqlite" else BESIDE
+        self._runs = Portion(self._pace, 50)
+        self._rows = Portion(self._pace, 100)
+        self._together = Together()
+        self._gone: list[str] = []  # whose rows are not all deleted
+        self._has_resumed = False  # nothing is left of whoever was interrupted before
+        self._places: dict[str, stored.Place] = {}  # how far each namespace is deleted
 
     def portion(self) -> Pruned:
         """Delete one portion: rows of runs that are gone, or else the next runs.
@@ -80,9 +85,14 @@ class Pruner:
         Raises:
             OSError: the export cannot be written; nothing is deleted then.
         """
-        with self._core.database.read() as tx:
-            gone = stored.removed(tx, _TOGETHER)
-        return self._delete_rows(gone) if gone else self._remove_runs()
+        if not self._gone and not self._has_resumed:
+            self._has_resumed = not self._find_gone()
+        if self._gone:
+            return self._delete_rows()
+        pruned = self._remove_runs()
+        if pruned.is_nothing and self._find_gone():  # somebody else was interrupted meanwhile
+            return self._delete_rows()
+        return pruned
 
     def run(self, wait: Callable[[float], object], is_asked: Callable[[], bool]) -> Pruned:
         """Delete portion by portion until nothing is left, or somebody asks to end.
@@ -101,7 +111,7 @@ class Pruner:
             longest_s = max(longest_s, pruned.took_s)
             began = self._clock()
             self._core.database.checkpoint()
-            wait(pause_after(pruned.took_s + self._clock() - began))
+            wait(self._pace.pause_after(pruned.took_s + self._clock() - began))
         return Pruned(runs, rows, longest_s)
 
     def delete_what_belongs_to_no_run(self) -> None:
@@ -116,6 +126,11 @@ class Pruner:
         while database.transact(events, durable=False, polite=True):
             pass
 
+    def _find_gone(self) -> bool:
+        with self._core.database.read() as tx:
+            self._gone = stored.removed(tx, _RESUMED)
+        return bool(self._gone)
+
     def _remove_runs(self) -> Pruned:
         for unchanged in self._old():
             if self._export is not None:
@@ -124,6 +139,7 @@ class Pruner:
             removed, took_s = self._timed(remove)
             self._runs.learn(len(unchanged), took_s)
             if removed:
+                self._gone = removed
                 return Pruned(runs=len(removed), took_s=took_s)
         return Pruned()
 
@@ -136,19 +152,34 @@ class Pruner:
             keep_s = self._retention.keep_s_of(name)
             if keep_s is None:
                 continue
-            with self._core.database.read() as tx:
-                found = stored.finished(tx, name, keep_s, self._runs.size + len(kept))
-            old = {run_id: changed for run_id, changed in found if run_id not in kept}
+            found = self._next(name, keep_s, self._runs.size + len(kept))
+            old = {run_id: changed for run_id, changed in found.items() if run_id not in kept}
             if old:
                 yield old
 
-    def _delete_rows(self, gone: Sequence[str]) -> Pruned:
-        size = self._rows.size
-        deleted, took_s = self._timed(lambda tx: stored.delete_rows(tx, gone, size))
-        self._rows.learn(deleted, took_s)
-        return Pruned(rows=max(1, deleted), took_s=took_s)
+    def _next(self, namespace: str, keep_s: float, limit: int) -> Mapping[str, int]:
+        """Return what comes after the last look; after the end, what was left alone before."""
+        place = self._places.get(namespace, stored.START)
+        with self._core.database.read() as tx:
+            found = stored.finished(tx, namespace, keep_s, limit, place)
+            if not found.unchanged and place != stored.START:
+                found = stored.finished(tx, namespace, keep_s, limit, stored.START)
+        self._places[namespace] = found.end
+        return found.unchanged
 
-    def _timed(self, work: Callable[[Tx], Answer]) -> tuple[Answer, float]:
+    def _delete_rows(self) -> Pruned:
+        size = self._rows.size
+        some = self._gone[: self._together.count(size)]
+        done, took_s = self._timed(lambda tx: stored.delete_rows(tx, some, size), pipelined=True)
+        self._together.learn(len(some), done.most, is_all=done.is_all)
+        self._rows.learn(done.most, took_s)
+        if done.is_all:
+            del self._gone[: len(some)]
+        return Pruned(rows=max(1, done.rows), took_s=took_s)
+
+    def _timed(
+        self, work: Callable[[Tx], Answer], *, pipelined: bool = False
+    ) -> tuple[Answer, float]:
         """Do work in a transaction that waits for nobody's disk; return how long it took."""
         took_s = 0.0
 
@@ -159,4 +190,5 @@ class Pruner:
             took_s = self._clock() - began
             return answer
 
-        return self._core.database.transact(timed, durable=False, polite=True), took_s
+        database = self._core.database
+        return database.transact(timed, durable=False, polite=True, pipelined=pipelined), took_s

@@ -8,6 +8,7 @@ that bear its id, in every table that has the column `run_id`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Table, delete, func, select
@@ -36,9 +37,12 @@ _DELIVERED: Final = (
     "NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = r.id "
     "AND d.state IN ('pending', 'running'))"
 )
+#: The clock is asked in a query of its own: PostgreSQL's goes on within a statement, and so would
+#: be compared with every run, the young ones too, instead of saying where the index is read up to.
 _FINISHED: Final = Query(
-    "SELECT r.id, r.updated_at FROM runs r WHERE r.namespace = :namespace "  # noqa: S608 - ours
-    "AND r.completed_at IS NOT NULL AND r.completed_at < {now} - :keep_us "
+    "SELECT r.id, r.updated_at, r.completed_at FROM runs r "  # noqa: S608 - ours
+    "WHERE r.namespace = :namespace AND (r.completed_at, r.id) > (:ended_at, :id) "
+    "AND r.completed_at IS NOT NULL AND r.completed_at < (SELECT {now} - :keep_us) "
     f"AND {_DELIVERED} ORDER BY r.completed_at, r.id LIMIT :limit"
 )
 _LOCK: Final = Query(
@@ -58,23 +62,28 @@ _LOOSE: Final = Query(
     " ORDER BY sequence LIMIT :limit)"
 )
 _REMEMBERED: Final = Query("SELECT id FROM removed_runs ORDER BY id LIMIT :limit")
+#: Somebody else may have come first, and an import may have brought the run back since.
+_STILL_REMEMBERED: Final = Query(
+    "SELECT r.id FROM removed_runs r WHERE r.id IN :ids[] ORDER BY r.id {lock}"
+)
 
 
-def _deletion(table: Table) -> Mapping[str, Query]:
-    """Return the statements that delete some rows of runs, by how the database names a row."""
-    chosen = f"FROM {table.name} WHERE run_id IN :ids[] LIMIT :limit"
-    return {
-        "sqlite": Query(
-            f"DELETE FROM {table.name} WHERE rowid IN (SELECT rowid {chosen})"  # noqa: S608
-        ),
-        "postgresql": Query(
-            f"DELETE FROM {table.name} "  # noqa: S608
-            f"WHERE ctid = ANY(ARRAY(SELECT ctid {chosen}))"
-        ),
-    }
-
-
-_DELETIONS: Final = {table.name: _deletion(table) for table in CHILDREN}
+#: SQLite: one statement for each table.
+_DELETE_SOME: Final = tuple(
+    Query(
+        f"DELETE FROM {table.name} WHERE rowid IN "  # noqa: S608 - ours
+        f"(SELECT rowid FROM {table.name} WHERE run_id IN :ids[] LIMIT :limit)"
+    )
+    for table in CHILDREN
+)
+#: PostgreSQL: one for all of them, which is one round trip.
+_GONE: Final = ", ".join(
+    f"gone_{table.name} AS (DELETE FROM {table.name} WHERE ctid = ANY(ARRAY("  # noqa: S608 - ours
+    f"SELECT ctid FROM {table.name} WHERE run_id IN :ids[] LIMIT :limit)) RETURNING 1)"
+    for table in CHILDREN
+)
+_COUNTED: Final = ", ".join(f"(SELECT count(*) FROM gone_{table.name})" for table in CHILDREN)  # noqa: S608
+_DELETE_SOME_OF_ALL: Final = Query(f"WITH {_GONE} SELECT {_COUNTED}")
 
 
 def namespaces(tx: Tx) -> tuple[str, ...]:
@@ -83,10 +92,46 @@ def namespaces(tx: Tx) -> tuple[str, ...]:
     return tuple(tx.execute(statement).scalars())
 
 
-def finished(tx: Tx, namespace: str, keep_s: float, limit: int) -> list[tuple[str, int]]:
-    """Return runs of a namespace that ended so long ago, the oldest first: id, last change."""
-    values = {"namespace": namespace, "keep_us": round(keep_s * 1e6), "limit": limit}
-    return [(row[0], row[1]) for row in _FINISHED.rows(tx, values)]
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a look at finished runs, the oldest first, has come to."""
+
+    ended_at: int = -1  #: microseconds since 1970
+    id: str = ""
+
+
+START: Final = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Runs that have ended, the oldest first."""
+
+    unchanged: Mapping[str, int]  #: id to `updated_at`
+    end: Place  #: of the last one
+
+
+def finished(tx: Tx, namespace: str, keep_s: float, limit: int, after: Place) -> Finished:
+    """Return runs of a namespace that ended so long ago, the oldest first.
+
+    Args:
+        tx: any transaction.
+        namespace: whose.
+        keep_s: how long ago they ended, in seconds.
+        limit: most runs.
+        after: whoever deletes what is found goes on from there: until the database has cleaned up,
+            a look from the start walks over all that was deleted.
+    """
+    values = {
+        "namespace": namespace,
+        "keep_us": round(keep_s * 1e6),
+        "limit": limit,
+        "ended_at": after.ended_at,
+        "id": after.id,
+    }
+    rows = _FINISHED.rows(tx, values)
+    end = Place(rows[-1][2], rows[-1][0]) if rows else after
+    return Finished({row[0]: row[1] for row in rows}, end)
 
 
 def pages_of_finished(
@@ -155,24 +200,44 @@ def remove_runs(tx: Tx, unchanged: Mapping[str, int]) -> list[str]:
 
 
 def removed(tx: Tx, limit: int) -> list[str]:
-    """Return runs that are gone and whose rows are not all deleted."""
+    """Return runs that are gone and whose rows are not all deleted.
+
+    Until the database has cleaned up, it walks over all that were forgotten: ask seldom.
+    """
     return [row[0] for row in _REMEMBERED.rows(tx, {"limit": limit})]
 
 
-def delete_rows(tx: Tx, run_ids: Sequence[str], limit: int) -> int:
-    """Delete up to `limit` rows of runs that are gone; forget the runs with the last one.
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What went of runs that are gone."""
 
-    Returns:
-        How many rows were deleted; less than `limit` where none is left.
+    rows: int = 0  #: of all tables
+    most: int = 0  #: of the one table that lost most
+    is_all: bool = True  #: nothing is left of these runs, and they are forgotten
+
+
+def is_going(tx: Tx, run_id: str) -> bool:
+    """Tell whether rows of a run that is gone are still to be deleted."""
+    return bool(_STILL_REMEMBERED.rows(tx, {"ids": [run_id]}))
+
+
+def delete_rows(tx: Tx, run_ids: Sequence[str], limit: int) -> Deleted:
+    """Delete rows of runs that are gone, up to `limit` of each table; forget them with the last.
+
+    In a pipelined transaction the last statement travels with the commit.
     """
-    left = limit
-    for table in CHILDREN:
-        statement = _DELETIONS[table.name][tx.dialect.name]
-        left -= statement.write(tx, {"ids": list(run_ids), "limit": left})
-        if left <= 0:
-            return limit
-    _FORGET.write(tx, {"ids": list(run_ids)})
-    return limit - left
+    ids = [row[0] for row in _STILL_REMEMBERED.rows(tx, {"ids": list(run_ids)})]
+    if not ids:
+        return Deleted()
+    values = {"ids": ids, "limit": limit}
+    if tx.dialect.name == "sqlite":
+        counts = [one.write(tx, values) for one in _DELETE_SOME]
+    else:
+        counts = list(_DELETE_SOME_OF_ALL.rows(tx, values)[0])
+    most = max(counts)
+    if most < limit:
+        _FORGET.send(tx, {"ids": ids})
+    return Deleted(sum(counts), most, most < limit)
 
 
 def delete_drains(tx: Tx, keep_s: float) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from ratchet_core.store import counts
 from ratchet_core.store.clock import now_us
 from ratchet_core.store.database import Database, Tx
-from ratchet_core.store.prune import CHILDREN
+from ratchet_core.store.prune import CHILDREN, is_going
 from ratchet_core.store.schema import attempts, metadata, runs, snapshots, workflows
 
 Row = dict[str, Any]
@@ -107,8 +107,12 @@ def add_run(tx: Tx, run: Mapping[str, Any], children: Sequence[tuple[str, Row]])
     """Store a run that came in, with everything that belongs to it.
 
     Raises:
-        RowsRefused: a key of it is taken, or a column that is needed is missing.
+        RowsRefused: a key of it is taken, a column that is needed is missing, or it was deleted
+            a moment ago and what belonged to it then is not deleted yet.
     """
+    if is_going(tx, str(run.get("id"))):
+        message = "it is still being deleted; prune to the end, then import again"
+        raise RowsRefused(message)
     try:
         tx.execute(insert(runs).values(dict(run)))
         counts.count_new(tx, counts.RUNS, [run])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from ratchet_core.cli.bench.figure import SQLITE
-from ratchet_core.cli.bench.site import Site
+from ratchet_core.cli.bench.site import RunsFailed, Site
 from ratchet_core.store.check import repair_totals
 from ratchet_core.store.prune import CHILDREN
 from ratchet_core.store.schema import runs
 
 #: Copies that one transaction makes.
 _TOGETHER: Final = 10_000
+#: Copies after which it is told how far it has come.
+_TOLD: Final = 100_000
 #: Columns that name a row; the copies get names of their own, the same in every table.
 _NAMES: Final = frozenset({"id", "run_id", "step_id", "attempt_id"})
 #: Made by the database.
@@ -23,15 +26,24 @@ _COPY: Final = {
 }
 
 
-def fill(site: Site, template: str, count: int) -> None:
+def fill(site: Site, template: str, count: int, timeout_s: float = 900.0) -> None:
     """Copy a run with everything that belongs to it, so that there are `count` of it.
 
     Args:
         site: whose database; nobody else writes.
         template: id of a run that is at its end.
         count: with the template.
+        timeout_s: it is given up after that.
+
+    Raises:
+        RunsFailed: it was given up.
     """
+    until = time.monotonic() + timeout_s
     for start in range(1, count, _TOGETHER):
+        if time.monotonic() > until:
+            raise RunsFailed(f"only {start:,} of {count:,} runs were stored after {timeout_s:g} s")
+        if start % _TOLD == 1:
+            site.tell(f"{site.database}: {start - 1:,} of {count:,} finished runs are stored")
         with site.runtime.database.write(durable=False) as tx:
             for statement in _copies(site.database, template, start, min(_TOGETHER, count - start)):
                 tx.exec_driver_sql(statement)

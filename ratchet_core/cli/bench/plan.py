@@ -34,6 +34,7 @@ class Plan:
     deliveries: int  #: webhooks per repetition, of runs that have ended
     paced_deliveries: int  #: webhooks whose way is timed, one after the other
     pruned: int  #: finished runs that are pruned
+    prune_timeout_s: float  #: storing them, and pruning them, is given up after that
     listed: int  #: finished runs that lists are asked for
     listing: int  #: calls of each list
     crowd: int  #: calls over 64 connections, reads and submissions each
@@ -74,6 +75,7 @@ QUICK: Final = Plan(
     deliveries=1_000,
     paced_deliveries=100,
     pruned=20_000,
+    prune_timeout_s=120.0,
     listed=100_000,
     listing=100,
     crowd=2_000,
@@ -114,6 +116,7 @@ FULL: Final = Plan(
     deliveries=10_000,
     paced_deliveries=1_000,
     pruned=1_000_000,
+    prune_timeout_s=900.0,
     listed=1_000_000,
     listing=300,
     crowd=20_000,
@@ -155,6 +158,7 @@ TINY: Final = Plan(
     deliveries=20,
     paced_deliveries=3,
     pruned=300,
+    prune_timeout_s=50.0,
     listed=300,
     listing=3,
     crowd=64,

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,6 +75,8 @@ class Site:
         self.runtime = Ratchet(settings, self.environ)
         self.has_javascript = "javascript" in self._kinds()
         self._workers = contextlib.ExitStack()
+        #: Called with how far a long row has come.
+        self.tell: Callable[[str], None] = lambda _text: None
 
     def _kinds(self) -> set[str]:
         return {handler.name for handler in self.runtime.handlers.made() if handler.name}
@@ -185,6 +187,10 @@ class Site:
     def open_runs(self) -> int:
         """Count the runs that have not come to their end."""
         return self._count(_OPEN, None)
+
+    def ended_runs(self) -> int:
+        """Count the runs that have come to their end."""
+        return self._count(tuple(RUN_TERMINAL), None)
 
     def lines(self) -> int:
         """Count the lines that were ever stored: nothing deletes any here."""

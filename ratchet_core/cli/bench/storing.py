@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import orjson
@@ -18,6 +20,7 @@ from ratchet_core.cli.bench.figure import (
     at_percentile,
     measured,
     percentile,
+    unmeasured,
 )
 from ratchet_core.cli.bench.filling import fill
 from ratchet_core.cli.bench.process import started
@@ -32,7 +35,8 @@ _P99_AIM: Final = Aim(20.0, at_most=True)
 _COST_AIM: Final = Aim(20.0, at_most=True)
 #: Submits alone are timed for so long at least.
 _SHORTEST_S: Final = 1.0
-_PRUNE_TIMEOUT_S: Final = 1800.0
+#: Between two words on how far pruning has come.
+_PROGRESS_S: Final = 10.0
 _AGE: Final = (
     "UPDATE runs SET completed_at = completed_at - 3456000000000 WHERE completed_at IS NOT NULL"
 )
@@ -62,6 +66,15 @@ def log_lines(site: Site, bounds: Bounds) -> Iterator[Figure]:
     yield measured(rates, figure)
 
 
+@dataclass(frozen=True, slots=True)
+class _Pruned:
+    """What became of the old runs."""
+
+    runs: int  #: that are gone
+    seconds: float  #: that it took
+    unfinished: str = ""  #: what was left when it was given up
+
+
 def pruning(site: Site, bounds: Bounds) -> Iterator[Figure]:
     """Time submits without pruning and beside it, and count what is pruned meanwhile.
 
@@ -73,35 +86,49 @@ def pruning(site: Site, bounds: Bounds) -> Iterator[Figure]:
     site.stop_workers()
     with site.runtime.database.write() as tx:
         tx.exec_driver_sql(_AGE)
-    fill(site, template, plan.pruned)
+    fill(site, template, plan.pruned, plan.prune_timeout_s)
     with submitters(site) as alone:
         time.sleep(max(_SHORTEST_S, plan.submits / RATE))
     with submitters(site) as beside:
-        pruned, seconds = _prune(site)
+        pruned = _prune(site)
     site.start_workers()
-    yield from _figures(site, bounds, alone, beside, pruned / seconds)
+    yield from _figures(site, bounds, alone, beside, pruned)
 
 
-def _prune(site: Site) -> tuple[int, float]:
-    """Prune in another process; return what it says of itself: runs, and seconds."""
+def _prune(site: Site) -> _Pruned:
+    """Prune in another process until it ends or is given up."""
     command = [sys.executable, "-m", "ratchet_core.cli", "db", "prune", "--older-than", "1d"]
     log = site.folder / "prune.log"
+    before, began = site.ended_runs(), time.monotonic()
     with started([*command, "--json"], log=log, env=site.environ, folder=site.folder) as process:
-        try:
-            process.wait(_PRUNE_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            raise RunsFailed(f"pruning took longer than {_PRUNE_TIMEOUT_S:g} s") from None
-    text = log.read_text(encoding="utf-8", errors="replace")
-    if process.returncode != 0:
-        raise RunsFailed(f"`ratchet db prune` ended with {process.returncode}: {text[-800:]}")
-    done = orjson.loads(text.splitlines()[-1])
+        while process.poll() is None:
+            took_s = time.monotonic() - began
+            left_s = site.plan.prune_timeout_s - took_s
+            if left_s <= 0:
+                gone = before - site.ended_runs()
+                far = f"{gone:,} of {before:,} runs were gone"
+                reason = f"given up after {site.plan.prune_timeout_s:g} s: {far}"
+                return _Pruned(gone, took_s, reason)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(min(_PROGRESS_S, left_s))
+                continue
+            gone = before - site.ended_runs()
+            site.tell(f"prune on {site.database}: {gone:,} of {before:,} runs are gone")
+    return _pruned(log.read_text(encoding="utf-8", errors="replace"), process.returncode)
+
+
+def _pruned(log: str, returncode: int | None) -> _Pruned:
+    """Return what `ratchet db prune` says of itself."""
+    if returncode != 0:
+        raise RunsFailed(f"`ratchet db prune` ended with {returncode}: {log[-800:]}")
+    done = orjson.loads(log.splitlines()[-1])
     if not done["runs"]:
         raise RunsFailed("nothing was pruned")
-    return done["runs"], done["seconds"]
+    return _Pruned(done["runs"], done["seconds"])
 
 
 def _figures(
-    site: Site, bounds: Bounds, alone: Submitted, beside: Submitted, rate: float
+    site: Site, bounds: Bounds, alone: Submitted, beside: Submitted, pruned: _Pruned
 ) -> Iterator[Figure]:
     is_sqlite = site.database == SQLITE
     plain = Figure(
@@ -117,19 +144,36 @@ def _figures(
     yield at_percentile(
         beside.took_ms,
         99,
-        Figure(name=pruning_name, database=site.database, unit="ms", size=1, aim=aim),
+        Figure(
+            name=pruning_name,
+            database=site.database,
+            unit="ms",
+            size=1,
+            aim=aim,
+            note=pruned.unfinished,
+        ),
     )
     if site.database == POSTGRESQL:
         cost = (percentile(beside.took_ms, 99) / percentile(alone.took_ms, 99) - 1) * 100
         name = "what pruning costs submitters of their p99"
-        yield measured([cost], Figure(name=name, database=site.database, unit="%", aim=_COST_AIM))
-    pruned = Figure(
+        costing = Figure(
+            name=name,
+            database=site.database,
+            unit="%",
+            aim=_COST_AIM,
+            note=pruned.unfinished,
+        )
+        yield measured([cost], costing)
+    going = Figure(
         name="runs pruned meanwhile",
         database=site.database,
         unit="runs/s",
         size=site.plan.pruned,
         aim=_PRUNED_AIM if is_sqlite else None,
     )
-    yield measured([rate], pruned)
+    if pruned.unfinished:
+        yield unmeasured(going, pruned.unfinished)
+    else:
+        yield measured([pruned.runs / pruned.seconds], going)
     name = "submits meanwhile"
     yield measured([beside.rate], Figure(name=name, database=site.database, unit="runs/s"))

@@ -155,6 +155,7 @@ class Suite:
             except (RatchetError, TimeoutError) as error:
                 yield unmeasured(Figure(name="all rows", database=database), str(error))
                 return
+            site.tell = self._tell
             self.about.append(f"{database}: {site.hosting()}")
             for name, row in ROWS.items():
                 if name in self._wish.groups:

@@ -5,6 +5,7 @@ The figures are not looked at: they mean nothing at this size.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,21 @@ def test_every_row_runs_on_sqlite_and_leaves_a_file_and_no_process(
     assert len(written) == 1
     assert orjson.loads(written[0].read_bytes())["figures"] == document["figures"]
     assert "SQLite: 2 drains, hosted by RQ workers" in document["about"]
+    assert _left_behind(tmp_path) == []
+
+
+def test_pruning_that_takes_too_long_is_given_up_and_no_rate_invented(tmp_path: Path) -> None:
+    document = _bench(
+        tmp_path,
+        "--database=sqlite",
+        "--only=prune",
+        "--set=pruned=10000",
+        "--set=prune_timeout_s=0.5",
+    )
+
+    [reason] = _reasons(document, SQLITE).values()
+    assert re.fullmatch(r"given up after 0\.5 s: [\d,]+ of 10,000 runs were gone", reason)
+    assert "runs pruned meanwhile" in _reasons(document, SQLITE)
     assert _left_behind(tmp_path) == []
 
 
