@@ -56,9 +56,12 @@ class Query:
         return ask_all(tx, [(self, values)])[0]
 
     def write(self, tx: Tx, values: Mapping[str, Any]) -> int:
-        """Execute once outside of a pipeline and return how many rows were met."""
+        """Execute once, with what waits in a pipeline, and return how many rows were met."""
         if tx.dialect.name == "postgresql":
-            return self._send(wire_of(tx), values).met
+            wire = wire_of(tx)
+            answer = self.ask(wire, values)
+            wire.exchange()
+            return answer.met
         cursor = self._execute(tx, values)
         met = int(cursor.rowcount)
         cursor.close()
@@ -67,13 +70,13 @@ class Query:
     def send(self, tx: Tx, values: Mapping[str, Any]) -> None:
         """Execute once, in a pipeline with what follows; nobody wants to know the answer."""
         if tx.dialect.name == "postgresql":
-            self._send(wire_of(tx), values)
+            wire_of(tx).send(self._post, self._values(values))
         else:
             self._execute(tx, values).close()
 
     def ask(self, wire: Wire, values: Mapping[str, Any]) -> Answer:
         """PostgreSQL: have it wait for the next exchange."""
-        return wire.add(self._post, [values[name] for name in self._names])
+        return wire.add(self._post, self._values(values))
 
     def found(self, tx: Tx, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """SQLite: execute it and return the rows."""
@@ -82,8 +85,8 @@ class Query:
         cursor.close()
         return rows
 
-    def _send(self, wire: Wire, values: Mapping[str, Any]) -> Answer:
-        return wire.send(self._post, [values[name] for name in self._names])
+    def _values(self, values: Mapping[str, Any]) -> list[Any]:
+        return [values[name] for name in self._names]
 
     def _execute(self, tx: Tx, values: Mapping[str, Any]) -> Any:
         if self._lists:
@@ -139,7 +142,7 @@ def ask_all(
 
 
 class Written:
-    """How many rows each Bulk met; known at the latest when the transaction has ended.
+    """How many rows each Bulk met; who asks within a pipelined transaction waits for the answer.
 
     Args:
         asked: whether a Bulk had rows.
@@ -172,8 +175,15 @@ def write_all(tx: Tx, batches: Sequence[tuple[Bulk, Rows]]) -> Written:
         return Written(asked, tuple)
     # one JSON text each: an array for each column would cost more on both sides
     values = [orjson.dumps(rows).decode() for _, rows in given]
-    answer = wire_of(tx).send(_together(tuple(bulk.post for bulk, _ in given)), values)
-    return Written(asked, lambda: answer.rows[0])
+    wire = wire_of(tx)
+    answer = wire.send(_together(tuple(bulk.post for bulk, _ in given)), values)
+
+    def met_rows() -> Sequence[int]:
+        if not answer.rows:
+            wire.exchange()  # somebody wants to know it within the transaction
+        return answer.rows[0]
+
+    return Written(asked, met_rows)
 
 
 def _execute_many(tx: Tx, sql: str, rows: Rows) -> int:
