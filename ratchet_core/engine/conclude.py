@@ -114,7 +114,7 @@ class _Conclusion:
         self.next: list[Assignment] = []
         self.ready: dict[str, int] = {}
         self.stale = 0
-        self.written = Written((), ())
+        self.written = Written((), tuple)
 
     def apply(self, finished: Sequence[Finished]) -> None:
         """Decide and write everything."""

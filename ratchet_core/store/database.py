@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, Row, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -23,14 +23,18 @@ from ratchet_core.errors import ConfigurationError, Unavailable
 from ratchet_core.store.other_clock import go_by
 from ratchet_core.store.write_lock import WriteLock
 
+if TYPE_CHECKING:  # SQLite needs no psycopg
+    from ratchet_core.store.wire import Wire
+
 #: A row of any shape.
 AnyRow = Row[*tuple[Any, ...]]
 #: An open transaction, as `engine` passes it on without looking into it.
 Tx = Connection
 Result = TypeVar("Result")
 
-#: SQLSTATEs after which a whole transaction is tried again: serialization, deadlock.
-_RETRIED: Final = frozenset({"40001", "40P01"})
+#: SQLSTATEs after which a whole transaction is tried again: serialization, deadlock, and a prepared
+#: statement that was forgotten.
+_RETRIED: Final = frozenset({"40001", "40P01", "26000"})
 #: The same, and unique violations: for work that looks for the row before it writes it.
 RETRIED_WITH_DOUBLES: Final = _RETRIED | {"23505"}
 _TRIES: Final = 8
@@ -45,13 +49,10 @@ _SESSION: Final = (
     "-c timezone=UTC "
     "-c idle_in_transaction_session_timeout=60000 -c synchronous_commit=on"
 )
-_BEGIN: Final = "BEGIN"
-_COMMIT: Final = "COMMIT"
-#: States, as the driver names them, in which a transaction can be rolled back; in any other one but
-#: IDLE nobody knows what the connection is in the middle of.
-_ROLLS_BACK: Final = ("INTRANS", "INERROR")
-#: Isolation in which all statements of a transaction see the same state.
-_STILL: Final = {"sqlite": "AUTOCOMMIT", "postgresql": "REPEATABLE READ"}
+#: Key of `Connection.info` for its `Wire`; it goes with the connection.
+_WIRE: Final = "ratchet_wire"
+#: Begins a transaction whose statements all see the same state.
+_STILL: Final = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ"}
 _CONNECT_ARGS: Final = {
     "connect_timeout": 5,  # a lost server must not hang a drain
     "keepalives_idle": 30,
@@ -125,16 +126,13 @@ class Database:
             raise ConfigurationError(message)
         # what the driver itself raises; only SQLAlchemy knows which one it has imported
         self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.OperationalError
-        # a look needs no transaction, and on PostgreSQL it saves two round trips
-        self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._still = self.engine.execution_options(isolation_level=_STILL[self.dialect])
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """Open a read-only look at the database; each statement sees the newest state."""
         with (
             translated_errors(self._driver_error),
-            self._reader.connect() as connection,
+            self.engine.connect() as connection,
             _dropped_if_lost(connection),
         ):
             yield connection
@@ -145,16 +143,15 @@ class Database:
 
         Only the database's clock goes on.
         """
-        with translated_errors(self._driver_error), self._still.connect() as connection:
-            if self.dialect == "postgresql":
-                with connection.begin():
-                    yield connection
-                return
-            connection.exec_driver_sql("BEGIN")
+        with self.read() as connection:
+            connection.exec_driver_sql(_STILL[self.dialect])
             try:
-                yield connection
+                with _dropped_if_lost(connection):
+                    yield connection
             finally:
-                connection.exec_driver_sql("ROLLBACK")
+                if not connection.invalidated:
+                    # nothing was written; after a ROLLBACK psycopg prepares everything anew
+                    connection.exec_driver_sql("COMMIT")
 
     @contextmanager
     def write(
@@ -192,25 +189,13 @@ class Database:
         pipelined: bool,  # noqa: FBT001
         single: bool,  # noqa: FBT001
     ) -> Iterator[Tx]:
-        if self._lock is None and single:
-            with self.read() as connection:
-                yield connection
-            return
-        if self._lock is None and pipelined:
-            with (
-                translated_errors(self._driver_error),
-                self._reader.connect() as connection,
-                _pipe(connection),
-            ):
-                yield connection
-            return
         if self._lock is None:
-            with (
-                translated_errors(self._driver_error),
-                self.engine.connect() as connection,
-                connection.begin(),
-            ):
-                yield connection
+            with self.read() as connection:
+                if single:
+                    yield connection
+                    return
+                with wire_of(connection).transaction(piped=pipelined):
+                    yield connection
             return
         with translated_errors(self._driver_error), self.engine.connect() as connection:
             _set_synchronous(connection, durable=durable)
@@ -343,26 +328,15 @@ def _dropped_if_lost(connection: Connection) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _pipe(connection: Connection) -> Iterator[None]:
-    """Open a transaction whose BEGIN and COMMIT travel with its statements.
+def wire_of(connection: Tx) -> Wire:
+    """Return how statements reach PostgreSQL over a connection; it is kept with it."""
+    wire: Wire | None = connection.info.get(_WIRE)
+    if wire is None:
+        from ratchet_core.store.wire import Wire as Made  # noqa: PLC0415 - SQLite needs no psycopg
 
-    The driver would wait for the answer to a BEGIN of its own; so its connection is left in
-    autocommit, and the two are statements like others.
-    """
-    raw: Any = connection.connection.driver_connection
-    try:
-        with raw.pipeline():
-            raw.execute(_BEGIN)
-            yield
-            raw.execute(_COMMIT)
-    except BaseException:
-        state = "UNKNOWN" if raw.closed else raw.info.transaction_status.name
-        if state in _ROLLS_BACK:
-            raw.execute("ROLLBACK")
-        elif state != "IDLE":
-            connection.invalidate()
-        raise
+        raw: Any = connection.connection.driver_connection
+        wire = connection.info[_WIRE] = Made(raw)
+    return wire
 
 
 def _is_unreachable(error: BaseException | None) -> bool:
@@ -422,12 +396,21 @@ def _set_synchronous(connection: Connection, *, durable: bool) -> None:
 
 
 def _postgresql_engine(url: str, pool: Pool) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
+        isolation_level="AUTOCOMMIT",  # a look needs no transaction; the others are opened by hand
         pool_size=pool.kept,
         max_overflow=pool.most - pool.kept,
         pool_timeout=pool.timeout_s,
         pool_recycle=round(pool.lifetime_s),
+        pool_reset_on_return=None,  # below, where there is something to reset
         connect_args=_CONNECT_ARGS,
         query_cache_size=1500,
     )
+
+    @event.listens_for(engine, "reset")
+    def _reset(connection: Any, _record: ConnectionPoolEntry, _state: Any) -> None:
+        if connection.info.transaction_status.name != "IDLE":
+            connection.rollback()
+
+    return engine

@@ -15,13 +15,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from ratchet_core.store.clock import NOW_SQL
-from ratchet_core.store.database import Tx
+from ratchet_core.store.database import Tx, wire_of
+
+if TYPE_CHECKING:  # SQLite needs no psycopg
+    from ratchet_core.store.wire import Answer, Wire
 
 _VALUE: Final = re.compile(r"(?<!:):([a-z_]+)(?!\[)")
 _LIST: Final = re.compile(r"IN :([a-z_]+)\[\]")
@@ -39,32 +42,58 @@ class Query:
 
     def __init__(self, sql: str) -> None:
         self._lists = tuple(_LIST.findall(sql))
-        lite = _LIST.sub(r"IN (SELECT value FROM json_each(:\1))", sql)
-        post = _VALUE.sub(r"%(\1)s", _LIST.sub(r"= ANY(%(\1)s)", sql.replace("%", "%%")))
-        self._sql = {
-            "sqlite": lite.format(now=NOW_SQL["sqlite"], lock=""),
-            "postgresql": post.format(now=NOW_SQL["postgresql"], lock="FOR UPDATE OF r"),
-        }
+        self._lite = _LIST.sub(r"IN (SELECT value FROM json_each(:\1))", sql).format(
+            now=NOW_SQL["sqlite"], lock=""
+        )
+        post = _LIST.sub(r"= ANY(:\1)", sql)
+        self._names = tuple(dict.fromkeys(_VALUE.findall(post)))
+        self._post = _VALUE.sub(lambda found: f"${self._names.index(found[1]) + 1}", post).format(
+            now=NOW_SQL["postgresql"], lock="FOR UPDATE OF r"
+        )
 
     def rows(self, tx: Tx, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Execute once and return the rows as tuples."""
         return ask_all(tx, [(self, values)])[0]
 
     def write(self, tx: Tx, values: Mapping[str, Any]) -> int:
-        """Execute once outside of a pipeline and return how many rows were met."""
-        cursor = self.send(tx, values)
+        """Execute once, with what waits in a pipeline, and return how many rows were met."""
+        if tx.dialect.name == "postgresql":
+            wire = wire_of(tx)
+            answer = self.ask(wire, values)
+            wire.exchange()
+            return answer.met
+        cursor = self._execute(tx, values)
         met = int(cursor.rowcount)
         cursor.close()
         return met
 
-    def send(self, tx: Tx, values: Mapping[str, Any]) -> Any:
-        """Send the statement and return the cursor that will have its answer."""
-        dialect = tx.dialect.name
-        if self._lists and dialect == "sqlite":
+    def send(self, tx: Tx, values: Mapping[str, Any]) -> None:
+        """Execute once, in a pipeline with what follows; nobody wants to know the answer."""
+        if tx.dialect.name == "postgresql":
+            wire_of(tx).send(self._post, self._values(values))
+        else:
+            self._execute(tx, values).close()
+
+    def ask(self, wire: Wire, values: Mapping[str, Any]) -> Answer:
+        """PostgreSQL: have it wait for the next exchange."""
+        return wire.add(self._post, self._values(values))
+
+    def found(self, tx: Tx, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """SQLite: execute it and return the rows."""
+        cursor = self._execute(tx, values)
+        rows = list(cursor.fetchall())
+        cursor.close()
+        return rows
+
+    def _values(self, values: Mapping[str, Any]) -> list[Any]:
+        return [values[name] for name in self._names]
+
+    def _execute(self, tx: Tx, values: Mapping[str, Any]) -> Any:
+        if self._lists:
             lists = {name: orjson.dumps(list(values[name])).decode() for name in self._lists}
             values = {**values, **lists}
         cursor = _cursor(tx)
-        cursor.execute(self._sql[dialect], values)
+        cursor.execute(self._lite, values)
         return cursor
 
 
@@ -83,7 +112,7 @@ class Bulk:
     def __init__(self, sql: str, columns: str) -> None:
         names = [column.split()[0] for column in columns.split(",")]
         renamed = ", ".join(f"{name} AS p_{name}" for name in names)
-        rows = f"json_to_recordset(%(rows)s::json) AS r({columns})"
+        rows = f"json_to_recordset($1::json) AS r({columns})"
         source = f"FROM (SELECT {renamed} FROM {rows}) AS v"  # noqa: S608 - constants
         if sql.startswith("INSERT") and "SELECT" not in sql:
             listed = ", ".join(names)
@@ -93,8 +122,7 @@ class Bulk:
             self.post = f"{sql} ({listed}) SELECT {chosen} {source}"
         else:
             self.lite = sql.replace("{now}", NOW_SQL["sqlite"])
-            post = sql.replace("%", "%%").replace("{now}", NOW_SQL["postgresql"])
-            joined = _VALUE.sub(r"v.p_\1", post)
+            joined = _VALUE.sub(r"v.p_\1", sql.replace("{now}", NOW_SQL["postgresql"]))
             self.post = _WHERE.sub(f"{source} WHERE", joined, count=1)
 
 
@@ -105,30 +133,32 @@ def ask_all(
 
     In a pipelined transaction they are sent together before the first answer is read.
     """
-    cursors = [query.send(tx, values) for query, values in questions]
-    answers = [list(cursor.fetchall()) for cursor in cursors]
-    for cursor in cursors:
-        cursor.close()
-    return answers
+    if tx.dialect.name == "sqlite":
+        return [query.found(tx, values) for query, values in questions]
+    wire = wire_of(tx)
+    answers = [query.ask(wire, values) for query, values in questions]
+    wire.exchange()
+    return [answer.rows for answer in answers]
 
 
 class Written:
-    """How many rows each Bulk met; known at the latest when the transaction has ended."""
+    """How many rows each Bulk met; who asks within a pipelined transaction waits for the answer.
 
-    def __init__(self, asked: Sequence[bool], cursors: Sequence[Any]) -> None:
-        self._asked = asked  # whether a Bulk had rows
-        self._cursors = cursors  # SQLite: one for each that had; PostgreSQL: one for all
+    Args:
+        asked: whether a Bulk had rows.
+        met: tells the numbers of those that had.
+    """
+
+    def __init__(self, asked: Sequence[bool], met: Callable[[], Sequence[int]]) -> None:
+        self._asked = asked
+        self._met = met
 
     def counts(self) -> list[int]:
-        """Return the numbers, in the order of the Bulks; ask once."""
+        """Return the numbers, in the order of the Bulks."""
         if not any(self._asked):
             return [0] * len(self._asked)
-        first = self._cursors[0]
-        if len(self._cursors) == 1 and first.description is not None:
-            met = iter(first.fetchone())
-        else:
-            met = iter([cursor.rowcount for cursor in self._cursors])
-        return [int(next(met)) if asked else 0 for asked in self._asked]
+        met = iter(self._met())
+        return [next(met) if asked else 0 for asked in self._asked]
 
 
 def write_all(tx: Tx, batches: Sequence[tuple[Bulk, Rows]]) -> Written:
@@ -138,27 +168,38 @@ def write_all(tx: Tx, batches: Sequence[tuple[Bulk, Rows]]) -> Written:
     """
     asked = [bool(rows) for _, rows in batches]
     given = [(bulk, rows) for bulk, rows in batches if rows]
-    cursors: list[Any] = []
     if tx.dialect.name == "sqlite":
-        for bulk, rows in given:
-            cursors.append(_cursor(tx))
-            cursors[-1].executemany(bulk.lite, rows)
-    elif given:
-        # one JSON text each: the driver would escape arrays element by element, in Python
-        values = {f"rows{n}": orjson.dumps(rows).decode() for n, (_, rows) in enumerate(given)}
-        cursors.append(_cursor(tx))
-        cursors[0].execute(_together(tuple(bulk.post for bulk, _ in given)), values)
-    return Written(asked, cursors)
+        met = [_execute_many(tx, bulk.lite, rows) for bulk, rows in given]
+        return Written(asked, lambda: met)
+    if not given:
+        return Written(asked, tuple)
+    # one JSON text each: an array for each column would cost more on both sides
+    values = [orjson.dumps(rows).decode() for _, rows in given]
+    wire = wire_of(tx)
+    answer = wire.send(_together(tuple(bulk.post for bulk, _ in given)), values)
+
+    def met_rows() -> Sequence[int]:
+        if not answer.rows:
+            wire.exchange()  # somebody wants to know it within the transaction
+        return answer.rows[0]
+
+    return Written(asked, met_rows)
+
+
+def _execute_many(tx: Tx, sql: str, rows: Rows) -> int:
+    cursor = _cursor(tx)
+    cursor.executemany(sql, rows)
+    return int(cursor.rowcount)
 
 
 @functools.cache
 def _together(statements: tuple[str, ...]) -> str:
     """Return one statement that writes them all and answers how many rows each has met."""
     parts = [
-        f"w{n} AS ({text.replace('%(rows)s', f'%(rows{n})s')} RETURNING 1)"
-        for n, text in enumerate(statements)
+        f"w{n} AS ({text.replace('$1', f'${n}')} RETURNING 1)"
+        for n, text in enumerate(statements, 1)
     ]
-    counts = ", ".join(f"(SELECT count(*) FROM w{n})" for n in range(len(statements)))  # noqa: S608
+    counts = ", ".join(f"(SELECT count(*) FROM w{n})" for n in range(1, len(parts) + 1))  # noqa: S608
     return f"WITH {', '.join(parts)} SELECT {counts}"
 
 

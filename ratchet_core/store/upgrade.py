@@ -42,6 +42,8 @@ def upgrade(database: Database) -> str:
             raise Unavailable(message)
         if found != newest:
             importlib.import_module("ratchet_core.store.migrate").migrate(connection)
+    if found != newest:
+        database.dispose()  # what its connections have prepared is of tables as they were
     return newest
 
 

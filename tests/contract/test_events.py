@@ -19,6 +19,7 @@ from ratchet_core.store.database import Database
 from ratchet_core.store.runs import entry, write_journal
 from ratchet_core.worker.publisher import Publisher
 from tests.contract.engine_house import House, failure, finished, workflow
+from tests.hosts import host_engine
 from tests.waiting import wait_for
 
 
@@ -212,7 +213,7 @@ def test_an_entry_that_becomes_visible_late_is_not_left_out(house: House) -> Non
     begin(house, keeper)
 
     with publishing(house, keeper.listener()):
-        with house.database.engine.connect() as late:
+        with host_engine(house.database).connect() as late:
             late.execute(text("INSERT INTO journal (run_id, name, at) VALUES ('', 'late.one', 1)"))
             with house.database.write() as tx:
                 write_journal(tx, [entry("", None, "early.one", 2)])
@@ -229,7 +230,7 @@ def test_who_begins_while_a_transaction_is_under_way_is_told_of_it(house: House)
     if house.database.dialect == "sqlite":
         pytest.skip("SQLite has one writer: numbers become visible in their order")
     keeper = Subscriber()
-    with house.database.engine.connect() as late:
+    with host_engine(house.database).connect() as late:
         late.execute(text("INSERT INTO journal (run_id, name, at) VALUES ('', 'late.one', 1)"))
         with house.database.write() as tx:
             write_journal(tx, [entry("", None, "before.it", 2)])

@@ -19,6 +19,7 @@ from ratchet_core.ingest.status import SourceStatus
 from ratchet_core.runtime.inputs import MessageReader
 from ratchet_core.sdk import Accepted, FeedStopped, InboundMessage
 from tests.contract.engine_house import House, failure, finished
+from tests.hosts import host_engine
 from tests.waiting import wait_for
 
 Made = Callable[..., SourceFeed]
@@ -206,12 +207,12 @@ def test_the_database_may_be_away_for_a_while(
     house: House, feed_of: Made, status: SourceStatus
 ) -> None:
     feed = feed_of()
-    with house.database.engine.begin() as connection:
+    with host_engine(house.database).begin() as connection:
         connection.exec_driver_sql("ALTER TABLE steps RENAME TO steps_elsewhere")
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(feed.submit, [message("m:1")])
         wait_for(lambda: status.row()["state"] == "holding", "the feed to hold")
-        with house.database.engine.begin() as connection:
+        with host_engine(house.database).begin() as connection:
             connection.exec_driver_sql("ALTER TABLE steps_elsewhere RENAME TO steps")
 
         assert accepted(waiting.result(20)[0]).is_new

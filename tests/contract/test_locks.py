@@ -12,9 +12,10 @@ from sqlalchemy import text
 
 from ratchet_core.domain.workflow import single_step
 from ratchet_core.store import claims, frames
-from ratchet_core.store.database import Database, Tx
+from ratchet_core.store.database import Database, Tx, wire_of
 from tests.contract.engine_house import QUEUE, House, workflow
 from tests.contract.test_deliveries import OK, POLICY, claimed, complete, house_with, place
+from tests.hosts import host_engine
 from tests.waiting import wait_for
 
 
@@ -29,7 +30,7 @@ def postgres(house: House) -> House:
 @contextmanager
 def holding(database: Database, table: str, row_id: str) -> Iterator[None]:
     """Hold the lock of one row for the block, as another process does."""
-    with database.engine.connect() as connection, connection.begin():
+    with host_engine(database).connect() as connection, connection.begin():
         connection.execute(text(f"SELECT 1 FROM {table} WHERE id = :id FOR UPDATE"), {"id": row_id})  # noqa: S608
         yield
 
@@ -37,7 +38,7 @@ def holding(database: Database, table: str, row_id: str) -> Iterator[None]:
 def is_locked(database: Database, table: str, row_id: str) -> bool:
     """Tell whether somebody holds the lock of a row."""
     look = text(f"SELECT 1 FROM {table} WHERE id = :id FOR UPDATE SKIP LOCKED")  # noqa: S608
-    with database.engine.connect() as connection:
+    with host_engine(database).connect() as connection:
         return connection.execute(look, {"id": row_id}).first() is None
 
 
@@ -108,8 +109,8 @@ def test_the_pick_of_a_claim_is_made_once(postgres: House) -> None:
     values = {"drain": "d", "queue": QUEUE, "count": 10, "alone": False}
 
     with postgres.database.read() as tx:
-        raw: Any = tx.connection.driver_connection
-        plan = raw.execute(f"EXPLAIN {claim._sql['postgresql']}", values).fetchall()
+        asked = [values[name] for name in claim._names]
+        plan = wire_of(tx).send(f"EXPLAIN {claim._post}", asked).rows
     lines = [str(line).strip() for (line,) in plan]
     picked = lines.index("CTE picked")
 
@@ -186,7 +187,7 @@ def test_a_deadlock_is_tried_again_as_a_whole(postgres: House) -> None:
         tx.execute(text("UPDATE runs SET retries = retries + 1 WHERE id = :id"), {"id": one})
         tx.execute(text("UPDATE runs SET retries = retries + 1 WHERE id = :id"), {"id": two})
 
-    with database.engine.connect() as other, other.begin():
+    with host_engine(database).connect() as other, other.begin():
         other.execute(text("SELECT 1 FROM runs WHERE id = :id FOR UPDATE"), {"id": two})
         with aside(lambda: database.transact(work)) as start:
             start()
@@ -291,7 +292,7 @@ def test_the_end_of_a_delivery_waits_for_who_writes_to_its_run_s_journal(postgre
     with aside(end) as start, holding(house.database, "runs", run_id):
         start()
         await_waiter(house.database)
-        with house.database.engine.connect() as connection:
+        with host_engine(house.database).connect() as connection:
             connection.execute(text("SELECT setval('journal_sequence_seq', 1000)"))
             connection.commit()
 

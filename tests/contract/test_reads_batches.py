@@ -13,6 +13,7 @@ from ratchet_core.errors import RunNotFound
 from ratchet_core.store.database import Database
 from ratchet_core.store.reads import JournalStart
 from tests.contract.engine_house import House, failure, workflow
+from tests.hosts import host_engine
 from tests.waiting import wait_for
 
 #: Age from which a transaction counts as one that may have written before many others.
@@ -132,7 +133,7 @@ def test_whoever_may_still_write_a_lower_number_is_told(house: House, database: 
     house.submit("flow")
     entry = text("INSERT INTO journal (run_id, name, at) VALUES (:run, 'slow', 0)")
 
-    with database.engine.connect() as slow, slow.begin():
+    with host_engine(database).connect() as slow, slow.begin():
         slow.execute(entry, {"run": "slow"})
         house.submit("flow")
         during = house.reads.journal_tail(0, 100)
@@ -172,7 +173,7 @@ def test_a_start_knows_which_entries_were_visible(house: House, database: Databa
         return
     entry = text("INSERT INTO journal (run_id, name, at) VALUES ('', 'slow', 0)")
     settled = start.place
-    with database.engine.connect() as slow, slow.begin():
+    with host_engine(database).connect() as slow, slow.begin():
         slow.execute(entry)
         house.submit("flow-0")
         slow.execute(entry)
@@ -194,7 +195,7 @@ def test_a_start_is_below_what_a_transaction_wrote_long_ago(
     run_all(house, 1, 1)
     settled = house.reads.journal_end()
     sequence = "pg_get_serial_sequence('journal', 'sequence')"
-    with database.engine.connect() as slow, slow.begin():
+    with host_engine(database).connect() as slow, slow.begin():
         house.submit("flow-0")
         slow.execute(text("INSERT INTO journal (run_id, name, at) VALUES ('', 'slow', 0)"))
         with database.write() as tx:

@@ -28,6 +28,7 @@ from ratchet_core.store.check import findings, repair_totals
 from ratchet_core.store.database import Database, Tx
 from ratchet_core.store.upgrade import upgrade
 from tests.contract.engine_house import House, failure, workflow
+from tests.hosts import host_engine
 
 
 def wrong(database: Database) -> list[object]:
@@ -251,7 +252,7 @@ def test_an_open_transaction_keeps_nobody_from_counting(postgres: House) -> None
     postgres.define(single_step("one", "test"))
     postgres.submit("one")
 
-    with postgres.database.engine.connect() as host, host.begin():
+    with host_engine(postgres.database).connect() as host, host.begin():
         host.execute(text("UPDATE runs SET state = 'failed'"))  # holds its rows of the counters
         with postgres.database.write() as tx:
             tx.exec_driver_sql("SET LOCAL lock_timeout = '200ms'")
@@ -294,7 +295,7 @@ def test_slots_of_a_counter_become_one_again(postgres: House) -> None:
         with other.write() as tx:
             tx.execute(text(_COPY), {"id": f"copy {place}"})
 
-    with database.engine.connect() as host, host.begin():
+    with host_engine(database).connect() as host, host.begin():
         host.execute(text("UPDATE runs SET state = 'failed' WHERE id = 'copy 0'"))
         with database.write() as tx:
             tx.exec_driver_sql("SET LOCAL lock_timeout = '200ms'")

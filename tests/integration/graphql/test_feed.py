@@ -11,6 +11,7 @@ from ratchet_core.api.graphql import feed as feed_module
 from ratchet_core.api.graphql.feed import Feed, Follower
 from ratchet_core.engine.requests import SubmitRequest
 from ratchet_core.runtime import Ratchet
+from tests.hosts import host_engine
 from tests.waiting import wait_for
 
 ENTRY = text("INSERT INTO journal (run_id, name, at) VALUES ('slow', 'slow', 0)")
@@ -83,7 +84,7 @@ def test_nothing_is_told_past_a_number_that_may_still_come(ratchet: Ratchet, fee
     with feed.following(follower):
         start = ratchet.reads.journal_end()
         wait_for(lambda: feed.settled == start, "the feed to catch up")
-        with ratchet.database.engine.connect() as slow, slow.begin():
+        with host_engine(ratchet.database).connect() as slow, slow.begin():
             slow.execute(ENTRY)
             (run_id,) = submit(ratchet)
             wait_for(lambda: feed._order.has_gaps, "the feed to see that a number is missing")
@@ -99,7 +100,7 @@ def test_nothing_is_told_past_a_number_that_may_still_come(ratchet: Ratchet, fee
 def test_a_number_that_was_given_back_holds_nobody_up(ratchet: Ratchet, feed: Feed) -> None:
     with feed.following(Follower()):
         start = ratchet.reads.journal_end()
-        with ratchet.database.engine.connect() as slow:
+        with host_engine(ratchet.database).connect() as slow:
             transaction = slow.begin()
             slow.execute(ENTRY)
             transaction.rollback()

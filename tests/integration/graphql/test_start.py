@@ -21,6 +21,7 @@ from ratchet_core.api.door.call import AT_EXIT
 from ratchet_core.app import create_app
 from ratchet_core.engine.requests import SubmitRequest
 from ratchet_core.runtime import Ratchet
+from tests.hosts import host_engine
 
 #: Longest wait for one update.
 WAIT_S = 20.0
@@ -48,7 +49,7 @@ def submit(ratchet: Ratchet) -> str:
 @contextmanager
 def under_way(ratchet: Ratchet) -> Iterator[str]:
     """Make a run in a transaction that commits at the end of the block."""
-    with ratchet.engine.turn() as turn, ratchet.database.engine.connect() as connection:
+    with ratchet.engine.turn() as turn, host_engine(ratchet.database).connect() as connection:
         if ratchet.database.dialect == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield turn.submit(connection, REQUEST)
@@ -140,7 +141,7 @@ def test_nothing_is_missed_or_repeated_over_a_connection_that_breaks_in_the_midd
 def test_a_transaction_that_gives_up_holds_nobody_up(ratchet: Ratchet, app: Flask) -> None:
     if ratchet.database.dialect == "sqlite":
         pytest.skip("one transaction writes at a time")
-    with ratchet.database.engine.connect() as connection:
+    with host_engine(ratchet.database).connect() as connection:
         transaction = connection.begin()
         with ratchet.engine.turn() as turn:
             turn.submit(connection, REQUEST)
