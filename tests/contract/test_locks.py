@@ -12,7 +12,8 @@ from sqlalchemy import text
 
 from ratchet_core.domain.workflow import single_step
 from ratchet_core.store import claims, frames
-from ratchet_core.store.database import Database, Tx, wire_of
+from ratchet_core.store.database import Database, Tx
+from ratchet_core.store.driver import Query
 from tests.contract.engine_house import QUEUE, House, workflow
 from tests.contract.test_deliveries import OK, POLICY, claimed, complete, house_with, place
 from tests.hosts import host_engine
@@ -109,8 +110,7 @@ def test_the_pick_of_a_claim_is_made_once(postgres: House) -> None:
     values = {"drain": "d", "queue": QUEUE, "count": 10, "alone": False}
 
     with postgres.database.read() as tx:
-        asked = [values[name] for name in claim._names]
-        plan = wire_of(tx).send(f"EXPLAIN {claim._post}", asked).rows
+        plan = Query(f"EXPLAIN {claim.sql}").rows(tx, values)
     lines = [str(line).strip() for (line,) in plan]
     picked = lines.index("CTE picked")
 
