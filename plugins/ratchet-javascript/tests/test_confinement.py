@@ -113,12 +113,16 @@ def test_the_sandbox_inherits_no_environment_and_no_files(
         fresh = JavaScriptHandler()
         fresh.process(attempt("1"))
         process = Path(f"/proc/{fresh._pool._idle[-1].pid}")
-        files = sorted(
-            str(link.readlink()).partition(":")[0] for link in (process / "fd").iterdir()
-        )
-        environment = (process / "environ").read_bytes()
-        mapped = (process / "maps").read_text()
-        fresh.close()
+        try:
+            files = sorted(
+                str(link.readlink()).partition(":")[0] for link in (process / "fd").iterdir()
+            )
+            environment = (process / "environ").read_bytes()
+            mapped = (process / "maps").read_text()
+        except PermissionError:
+            pytest.skip("the sandbox lets nobody look into it but root: run this test as root")
+        finally:
+            fresh.close()
 
     assert files == ["/dev/null", "/dev/null", "/dev/null", "pipe", "socket"]
     assert environment == b""
