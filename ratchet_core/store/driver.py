@@ -30,6 +30,11 @@ _VALUE: Final = re.compile(r"(?<!:):([a-z_]+)(?!\[)")
 _LIST: Final = re.compile(r"IN :([a-z_]+)\[\]")
 _WHERE: Final = re.compile(r"\bWHERE\b")
 
+#: Makes PostgreSQL take it that a Bulk has few rows, and so look each of them up. It guesses that
+#: JSON has a hundred; while a table is young it then reads the whole table instead, and goes on
+#: with that plan while the table grows.
+_FEW: Final = "LIMIT (SELECT 1000000000)"
+
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -46,11 +51,16 @@ class Query:
         self._lite = _LIST.sub(r"IN (SELECT value FROM json_each(:\1))", sql).format(
             now=NOW_SQL["sqlite"], lock=""
         )
-        post = _LIST.sub(r"= ANY(:\1)", sql)
-        self._names = tuple(dict.fromkeys(_VALUE.findall(post)))
-        self._post = _VALUE.sub(lambda found: f"${self._names.index(found[1]) + 1}", post).format(
-            now=NOW_SQL["postgresql"], lock="FOR UPDATE OF r"
-        )
+        named = _VALUE.findall(_LIST.sub(r"= :\1", sql))
+        self._names = tuple(dict.fromkeys(named))
+        self._post = self._numbered(_LIST.sub(r"= ANY(:\1)", sql))
+        # lists of one: the server would plan each list anew, hoping for a plan of its own for it
+        self._post_of_one = self._numbered(_LIST.sub(r"= :\1", sql))
+
+    def _numbered(self, sql: str) -> str:
+        """Return it for PostgreSQL, which numbers its values."""
+        numbered = _VALUE.sub(lambda found: f"${self._names.index(found[1]) + 1}", sql)
+        return numbered.format(now=NOW_SQL["postgresql"], lock="FOR UPDATE OF r")
 
     def rows(self, tx: Tx, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Execute once and return the rows as tuples."""
@@ -71,13 +81,13 @@ class Query:
     def send(self, tx: Tx, values: Mapping[str, Any]) -> None:
         """Execute once, in a pipeline with what follows; nobody wants to know the answer."""
         if tx.dialect.name == "postgresql":
-            wire_of(tx).send(self._post, self._values(values))
+            wire_of(tx).send(*self._posted(values))
         else:
             self._execute(tx, values).close()
 
     def ask(self, wire: Wire, values: Mapping[str, Any]) -> Answer:
         """PostgreSQL: have it wait for the next exchange."""
-        return wire.add(self._post, self._values(values))
+        return wire.add(*self._posted(values))
 
     def found(self, tx: Tx, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """SQLite: execute it and return the rows."""
@@ -86,8 +96,11 @@ class Query:
         cursor.close()
         return rows
 
-    def _values(self, values: Mapping[str, Any]) -> list[Any]:
-        return [values[name] for name in self._names]
+    def _posted(self, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        if self._lists and all(len(values[name]) == 1 for name in self._lists):
+            ones = {name: values[name][0] for name in self._lists}
+            return self._post_of_one, [ones.get(name, values[name]) for name in self._names]
+        return self._post, [values[name] for name in self._names]
 
     def _execute(self, tx: Tx, values: Mapping[str, Any]) -> Any:
         if self._lists:
@@ -114,7 +127,7 @@ class Bulk:
         names = [column.split()[0] for column in columns.split(",")]
         renamed = ", ".join(f"{name} AS p_{name}" for name in names)
         rows = f"json_to_recordset($1::json) AS r({columns})"
-        source = f"FROM (SELECT {renamed} FROM {rows}) AS v"  # noqa: S608 - constants
+        source = f"FROM (SELECT {renamed} FROM {rows} {_FEW}) AS v"  # noqa: S608 - constants
         if sql.startswith("INSERT") and "SELECT" not in sql:
             listed = ", ".join(names)
             values = ", ".join(f":{name}" for name in names)

@@ -82,7 +82,7 @@ _RELEASE_STEPS: Final = Bulk(
     UPDATE steps SET state = :state, drain_id = NULL, token = token + 1,
         interruptions = interruptions + :interrupted,
         alone = (alone OR interruptions + :interrupted >= 2)
-    WHERE id = :id AND drain_id = :drain_id AND state IN ({_quoted(StepSignal.RELEASE)})
+    WHERE id = :id AND drain_id = :drain_id AND state || '' IN ({_quoted(StepSignal.RELEASE)})
     """,  # noqa: S608
     "id text, drain_id text, interrupted int, state text",
 )
