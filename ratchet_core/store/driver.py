@@ -30,9 +30,9 @@ _VALUE: Final = re.compile(r"(?<!:):([a-z_]+)(?!\[)")
 _LIST: Final = re.compile(r"IN :([a-z_]+)\[\]")
 _WHERE: Final = re.compile(r"\bWHERE\b")
 
-#: Makes PostgreSQL take it that a Bulk has few rows, and so look each of them up. It guesses that
-#: JSON has a hundred; while a table is young it then reads the whole table instead, and goes on
-#: with that plan while the table grows.
+#: Makes PostgreSQL think that a tenth of the rows are left; twice over, it takes a Bulk for one
+#: row and looks that up. It guesses that JSON has a hundred; while a table is small it then reads
+#: all of it instead, and goes on with that plan while the table grows.
 _FEW: Final = "LIMIT (SELECT 1000000000)"
 
 Rows = Sequence[Mapping[str, Any]]
@@ -126,8 +126,8 @@ class Bulk:
     def __init__(self, sql: str, columns: str) -> None:
         names = [column.split()[0] for column in columns.split(",")]
         renamed = ", ".join(f"{name} AS p_{name}" for name in names)
-        rows = f"json_to_recordset($1::json) AS r({columns})"
-        source = f"FROM (SELECT {renamed} FROM {rows} {_FEW}) AS v"  # noqa: S608 - constants
+        rows = f"SELECT * FROM json_to_recordset($1::json) AS r({columns}) {_FEW}"  # noqa: S608
+        source = f"FROM (SELECT {renamed} FROM ({rows}) AS r {_FEW}) AS v"  # noqa: S608 - constants
         if sql.startswith("INSERT") and "SELECT" not in sql:
             listed = ", ".join(names)
             values = ", ".join(f":{name}" for name in names)
