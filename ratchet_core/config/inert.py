@@ -75,11 +75,6 @@ INERT_KEYS: Final = (
     InertKey("output.formatting.timestamp_format", "text", _BODY),
     InertKey("output.formatting.include_metadata", "boolean", _BODY),
     InertKey("output.formatting.pretty_json", "boolean", _BODY),
-    InertKey(
-        "server.database.idle_timeout",
-        "number",
-        "connections are replaced by age: `server.database.max_lifetime`",
-    ),
     InertKey("server.database.database_specific", "mapping", _DIALECT),
     InertKey("server.rate_limit.time_window", "number", "the limit is counted by the minute"),
     InertKey(

@@ -197,7 +197,7 @@ class DatabaseSettings:
         at_most=10_000,
     )
     min_connections: int = setting(
-        "Connections that one process keeps open.",
+        "Connections that one process keeps open, however long they are idle.",
         "server.database.min_connections",
         default=1,
         at_least=0,
@@ -210,6 +210,14 @@ class DatabaseSettings:
         env=("RATCHET_DATABASE_TIMEOUT", "RATCHET_DATABASE_CONNECTION_TIMEOUT"),
         at_least=0.1,
         at_most=3600,
+    )
+    idle_timeout_s: float = setting(
+        "Seconds after which an idle connection is closed, where more than `min_connections` are"
+        " open.",
+        "server.database.idle_timeout",
+        default=600.0,
+        env=("RATCHET_DATABASE_IDLE_TIMEOUT",),
+        at_least=0,
     )
     max_lifetime_s: float = setting(
         "Seconds after which a connection is replaced.",

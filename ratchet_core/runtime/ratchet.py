@@ -49,8 +49,9 @@ from ratchet_core.runtime.webhooks import Webhooks
 from ratchet_core.sdk.http import HttpClient
 from ratchet_core.sdk.output import OutputDestination
 from ratchet_core.sdk.services import PluginServices
-from ratchet_core.store.database import Database, Pool
+from ratchet_core.store.database import Database
 from ratchet_core.store.definitions import SnapshotCache
+from ratchet_core.store.pool import PoolSize
 from ratchet_core.store.reads import Reads
 from ratchet_core.store.upgrade import current, head, upgrade
 from ratchet_core.telemetry.tracing import make_tracing
@@ -271,12 +272,13 @@ def new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
-def _pool(settings: Settings) -> Pool:
+def _pool(settings: Settings) -> PoolSize:
     database = settings.database
     most = max(1, database.max_connections)
-    return Pool(
-        kept=min(most, max(1, database.min_connections)),
+    return PoolSize(
+        kept=min(most, database.min_connections),
         most=most,
+        idle_s=database.idle_timeout_s,
         timeout_s=database.connection_timeout_s,
         lifetime_s=database.max_lifetime_s,
     )

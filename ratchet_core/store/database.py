@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -22,6 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from ratchet_core.errors import ConfigurationError, Unavailable
 from ratchet_core.store.other_clock import go_by
+from ratchet_core.store.pool import ConnectionPool, PoolSize
 from ratchet_core.store.write_lock import WriteLock
 
 if TYPE_CHECKING:  # SQLite needs no psycopg
@@ -77,16 +77,6 @@ def nobody() -> None:
     """Stand in for who accompanies a transaction where nobody does."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
-    """How many connections one process holds, and for how long."""
-
-    kept: int = 5  #: kept open while idle
-    most: int = 20  #: open at one time
-    timeout_s: float = 30.0  #: longest wait for a free one
-    lifetime_s: float = 3600.0  #: age at which one is replaced
-
-
 class Database:
     """One database, its pool of connections and its way of writing.
 
@@ -102,9 +92,9 @@ class Database:
     """
 
     def __init__(
-        self, url: str, pool: Pool | None = None, now_us: Callable[[], int] | None = None
+        self, url: str, pool: PoolSize | None = None, now_us: Callable[[], int] | None = None
     ) -> None:
-        pool = pool or Pool()
+        pool = pool or PoolSize()
         #: Asked at each write transaction who accompanies it.
         self.companion: Callable[[], Companion | None] = nobody
         self.url = url
@@ -326,6 +316,9 @@ def _dropped_if_lost(connection: Connection) -> Iterator[None]:
             raw: Any = connection.connection.driver_connection
             if getattr(raw, "closed", False):  # sqlite3 has no such thing
                 connection.invalidate()
+                pool = connection.engine.pool
+                if isinstance(pool, ConnectionPool):
+                    pool.drop_idle()  # who left one may have left all
         raise
 
 
@@ -358,13 +351,12 @@ def _sqlite_path(database: str | None) -> Path:
     return path
 
 
-def _sqlite_engine(url: str, pool: Pool) -> Engine:
+def _sqlite_engine(url: str, pool: PoolSize) -> Engine:
     engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",  # transactions are opened by hand, as IMMEDIATE
-        pool_size=pool.kept,
-        max_overflow=pool.most - pool.kept,
-        pool_timeout=pool.timeout_s,
+        poolclass=ConnectionPool,
+        size=pool,
         connect_args={"timeout": 30, "check_same_thread": False},
         query_cache_size=1500,
     )
@@ -394,13 +386,12 @@ def _set_synchronous(connection: Connection, *, durable: bool) -> None:
         connection.info["synchronous"] = wanted
 
 
-def _postgresql_engine(url: str, pool: Pool) -> Engine:
+def _postgresql_engine(url: str, pool: PoolSize) -> Engine:
     engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",  # a look needs no transaction; the others are opened by hand
-        pool_size=pool.kept,
-        max_overflow=pool.most - pool.kept,
-        pool_timeout=pool.timeout_s,
+        poolclass=ConnectionPool,
+        size=pool,
         pool_recycle=round(pool.lifetime_s),
         pool_reset_on_return=None,  # below, where there is something to reset
         connect_args=_CONNECT_ARGS,

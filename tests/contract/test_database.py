@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -245,6 +245,32 @@ def test_a_look_whose_session_the_server_ends_says_so_and_logs_no_traceback(
     assert [record.message for record in caplog.records if record.exc_info] == []
     with postgres.database.read() as tx:
         assert Query("SELECT 1").rows(tx, {}) == [(1,)]
+
+
+def test_when_the_server_has_left_all_sessions_one_call_fails_and_no_other(
+    postgres: House,
+) -> None:
+    database = postgres.database
+    with ExitStack() as stack:
+        for _ in range(5):  # as many as are kept
+            stack.enter_context(database.read())
+    own = psycopg.connect(
+        database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False),
+        autocommit=True,
+    )
+    with own:
+        own.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    look = Query("SELECT 1")
+
+    with pytest.raises(Unavailable), database.read() as tx:
+        look.rows(tx, {})
+
+    for _ in range(5):
+        with database.read() as tx:
+            assert look.rows(tx, {}) == [(1,)]
 
 
 _ENTRY = {"run_id": "r", "step": None, "name": "run.created", "at": 1, "data": None}
