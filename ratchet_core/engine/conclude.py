@@ -156,7 +156,8 @@ class _Conclusion:
         assignment = item.assignment
         run = self.runs.get(assignment.run_id)
         if run is None or step is None or not self._is_mine(assignment, run, step):
-            self._note_stale(item)
+            if step is None or not _is_applied(item, step):
+                self._note_stale(item)
             return
         decision = self._decide(assignment, item, step)
         state = advance_step(step.state, decision.signal)
@@ -414,6 +415,13 @@ class _Conclusion:
         if all(name in run.results for name in parents):
             return {name: run.results[name] for name in parents}
         return None
+
+
+def _is_applied(item: Finished, step: frames.StepFrame) -> bool:
+    """Tell whether this very end is stored: the answer to it was lost on its way."""
+    held = (StepState.CLAIMED, StepState.RUNNING)
+    is_same = step.attempt_id == item.attempt_id and step.token == item.assignment.token
+    return is_same and step.state not in held
 
 
 def _kept_state(run: RunWork, state: StepState) -> StepState:

@@ -69,6 +69,15 @@ def close_drain(core: Core, drain_id: str) -> None:
     _ring(core, core.database.transact(work, durable=False))
 
 
+def release_held(core: Core, drain_id: str) -> None:
+    """Return to its queue, uncounted, whatever a drain holds that has not started."""
+
+    def work(tx: Tx) -> dict[str, int]:
+        return _release(tx, drain_id, frames.held_by(tx, drain_id), interrupted=False)
+
+    _ring(core, core.database.transact(work, durable=False))
+
+
 def give_back(core: Core, drain_id: str, assignments: Sequence[Assignment]) -> None:
     """Return unstarted claims to their queue, uncounted."""
     if not assignments:
@@ -149,7 +158,7 @@ def note_start(
             "started_at": started_at,
         }
         if not transitions.start_step(tx, row):
-            return False
+            return _is_started(tx, assignment, attempt_id)
         _add_running(tx, frame, assignment, attempt_id, drain_id, started_at)
         _start_run(tx, frame, started_at, now)
         data = {"attempt": assignment.attempt}
@@ -161,6 +170,17 @@ def note_start(
     started = core.database.transact(work, durable=durable, polite=not durable)
     core.notify()
     return started
+
+
+def _is_started(tx: Tx, assignment: Assignment, attempt_id: str) -> bool:
+    """Tell whether the start is stored already: the answer may have been lost on its way."""
+    step = frames.steps_by_id(tx, [assignment.step_id]).get(assignment.step_id)
+    return (
+        step is not None
+        and step.state is StepState.RUNNING
+        and step.token == assignment.token
+        and step.attempt_id == attempt_id
+    )
 
 
 def _add_running(

@@ -328,6 +328,10 @@ class Engine:
         """End a drain; what it still holds goes back, uncounted."""
         drains.close_drain(self._core, drain_id)
 
+    def release_held(self, drain_id: str) -> None:
+        """Return whatever a drain holds that has not started."""
+        drains.release_held(self._core, drain_id)
+
     def claim(self, drain_id: str, queues: Sequence[str], limit: int) -> list[Assignment]:
         """Claim up to `limit` ready steps for a drain, in queue order."""
         return claim.claim(self._core, drain_id, queues, limit)

@@ -172,9 +172,9 @@ class Drain:
 
     def _claim(self) -> Sequence[Assignment]:
         limit = self._pace.batch()
-        batch = self._writer.patient(
-            lambda: self._engine.claim(self._info.id, self._info.queues, limit)
-        )
+        batch = self._claimed(limit)
+        while not batch and self._writer.is_in_doubt:  # what there was may be ours unknown to us
+            batch = self._claimed(limit)
         self._pace.claimed(assignment.handler for assignment in batch)
         now = time.monotonic()
         self._budget = Budget(now)
@@ -182,6 +182,14 @@ class Drain:
         if len(batch) == limit:
             self._bell.ring(batch[0].workflow.queue)
         return batch
+
+    def _claimed(self, limit: int) -> Sequence[Assignment]:
+        """Claim with empty hands; whatever is held by then is not known, and goes back first."""
+        if self._writer.is_in_doubt:
+            self._writer.release_unknown()
+        return self._writer.patient(
+            lambda: self._engine.claim(self._info.id, self._info.queues, limit)
+        )
 
     def _linger(self) -> None:
         """Sleep on the doorbell until there is something to claim, or a reason to end."""

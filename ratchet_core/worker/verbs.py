@@ -27,6 +27,10 @@ class DrainEngine(Protocol):
         """End a drain; what it still holds goes back uncounted."""
         ...
 
+    def release_held(self, drain_id: str) -> Any:
+        """Make ready again, uncounted, whatever the drain holds that has not started."""
+        ...
+
     def claim(self, drain_id: str, queues: Sequence[str], limit: int) -> list[Assignment]:
         """Take up to `limit` ready steps, in queue order; one alone where it must be alone."""
         ...

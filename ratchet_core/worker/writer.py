@@ -35,6 +35,8 @@ class Writer:
         self._drain_id = drain_id
         self._lease_s = lease_s
         self._renewed_at = time.monotonic()
+        #: An answer was lost: the drain may hold claims that it does not know of.
+        self.is_in_doubt = False
 
     def renew(self) -> None:
         """Extend the lease, or notice that it is lost."""
@@ -53,6 +55,7 @@ class Writer:
             try:
                 return work()
             except Unavailable as error:
+                self.is_in_doubt = True
                 _log.warning("drain %s: %s", self._drain_id, error.message)
                 if time.monotonic() - self._renewed_at > self._lease_s:
                     self._held.is_lost = True
@@ -81,6 +84,11 @@ class Writer:
             raise
         except Exception:  # noqa: BLE001 - a line must not cost its step the result
             _log.exception("drain %s: lines of logs could not be stored", self._drain_id)
+
+    def release_unknown(self) -> None:
+        """Give back what the drain holds without knowing; it must have nothing in hands."""
+        self.patient(lambda: self._engine.release_held(self._drain_id))
+        self.is_in_doubt = False
 
     def give_back(self) -> None:
         """Make the claims that did not start ready again, uncounted."""

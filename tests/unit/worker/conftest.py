@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import uuid_utils
@@ -29,6 +29,9 @@ from ratchet_core.store.reads import Reads
 from ratchet_core.store.upgrade import upgrade
 from ratchet_core.worker.drain import Drain, DrainOptions, Ending
 from ratchet_core.worker.mark import Mark
+from tests.waiting import wait_for
+
+Answer = TypeVar("Answer")
 
 LOG_LIMITS = LogLimits(line_bytes=1000, lines=10_000, total_bytes=1_000_000, lines_per_s=10_000)
 
@@ -59,6 +62,7 @@ class ObservedEngine(Engine):
         super().__init__(core, reads)
         self.calls: list[tuple[str, int]] = []
         self.away: list[str] = []  #: verbs that fail once each
+        self.lost: list[str] = []  #: verbs of which one answer each is lost on its way
         self.refused_step: str | None = None  #: ends of this step cannot be stored
 
     def _note(self, verb: str, count: int) -> None:
@@ -67,13 +71,19 @@ class ObservedEngine(Engine):
             self.away.remove(verb)
             raise Unavailable("the database does not answer; try again")
 
+    def _answer(self, verb: str, answer: Answer) -> Answer:
+        if verb in self.lost:
+            self.lost.remove(verb)
+            raise Unavailable("the database does not answer; try again")
+        return answer
+
     def counts(self, verb: str) -> list[int]:
         """Return how many items each call of a verb was about."""
         return [count for called, count in self.calls if called == verb]
 
     def claim(self, drain_id: str, queues: Sequence[str], limit: int) -> list[Assignment]:
         self._note("claim", limit)
-        return super().claim(drain_id, queues, limit)
+        return self._answer("claim", super().claim(drain_id, queues, limit))
 
     def conclude(
         self, drain_id: str, finished: Sequence[Finished], *, claim_next: bool = True
@@ -84,7 +94,8 @@ class ObservedEngine(Engine):
             for item in finished
         ):
             raise ValueError("this row cannot be stored")
-        return super().conclude(drain_id, finished, claim_next=claim_next)
+        concluded = super().conclude(drain_id, finished, claim_next=claim_next)
+        return self._answer("conclude", concluded)
 
     def give_back(self, drain_id: str, assignments: Sequence[Assignment]) -> None:
         self._note("give_back", len(assignments))
@@ -94,7 +105,8 @@ class ObservedEngine(Engine):
         self, drain_id: str, assignment: Assignment, attempt_id: str, age_us: int
     ) -> bool:
         self._note("note_start", 1)
-        return super().note_start(drain_id, assignment, attempt_id, age_us)
+        started = super().note_start(drain_id, assignment, attempt_id, age_us)
+        return self._answer("note_start", started)
 
     def still_mine(self, drain_id: str, claims: Sequence[tuple[str, int]]) -> set[str]:
         self._note("still_mine", len(claims))
@@ -145,6 +157,9 @@ class Bench:
 
     def states(self, run_ids: Sequence[str]) -> set[str]:
         return {str(self.reads.run_state(run_id)) for run_id in run_ids}
+
+    def await_states(self, run_ids: Sequence[str], wanted: set[str]) -> None:
+        wait_for(lambda: self.states(run_ids) == wanted, f"the runs to be {wanted}")
 
 
 @pytest.fixture
