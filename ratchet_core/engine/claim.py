@@ -28,45 +28,18 @@ def claim(core: Core, drain_id: str, queues: Sequence[str], limit: int) -> list[
     Returns:
         Assignments; exactly one when it has to be run alone; none when nothing is ready.
     """
-    alone_first = core.random() < _ALONE_FIRST
-    if core.database.dialect == "postgresql" and not alone_first:
-        assignments = _claim_at_once(core, drain_id, queues, limit)
-        if assignments is not None:
-            return assignments
     for _ in range(_ROUNDS):
         look = _look(core, queues)
-        rows = _take(core, drain_id, look.queues, limit, alone_first) if look.found else ()
+        rows = _take(core, drain_id, look.queues, limit) if look.found else ()
         if not rows:
             return []
         if look.paused_workflows:
             rows = park(core, drain_id, rows, look.paused_workflows)
         if rows:
+            ordered = sorted(rows, key=lambda row: (-row.priority, row.ready_at, row.id))
             with core.database.read() as tx:
-                return assign(core, tx, _in_order(rows))
+                return assign(core, tx, ordered)
     return []
-
-
-def _claim_at_once(
-    core: Core, drain_id: str, queues: Sequence[str], limit: int
-) -> list[Assignment] | None:
-    """Look and claim in one round trip; None where that does not tell all."""
-    free = core.database.transact(
-        lambda tx: claims.claim_free(tx, drain_id, queues, limit),
-        durable=False,
-        polite=True,
-        single=True,
-    )
-    if free is None:
-        return None
-    woken = _wake_if_due(core, free.outlook.due_in_us)
-    if not free.steps:
-        return None if free.outlook.found or woken else []
-    with core.database.read() as tx:
-        return assign(core, tx, _in_order(free.steps), free.runs)
-
-
-def _in_order(rows: Sequence[claims.ClaimedStep]) -> list[claims.ClaimedStep]:
-    return sorted(rows, key=lambda row: (-row.priority, row.ready_at, row.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +56,18 @@ def _look(core: Core, queues: Sequence[str]) -> _Look:
     with core.database.read() as tx:
         seen = claims.outlook(tx, queues)
     free = [queue for queue in queues if queue not in seen.queues] if seen.queues else queues
-    found = _wake_if_due(core, seen.due_in_us) or seen.found
+    found = seen.found
+    if seen.due_in_us is not None and seen.due_in_us <= 0:
+        woken = core.database.transact(claims.wake_due, durable=False, polite=True)
+        found = found or woken > 0
     return _Look(found, free, seen.workflows)
 
 
-def _wake_if_due(core: Core, due_in_us: int | None) -> bool:
-    """Make steps ready whose back-off has ended; tell whether there were any."""
-    if due_in_us is None or due_in_us > 0:
-        return False
-    return core.database.transact(claims.wake_due, durable=False, polite=True) > 0
-
-
 def _take(
-    core: Core,
-    drain_id: str,
-    queues: Sequence[str],
-    limit: int,
-    alone_first: bool,  # noqa: FBT001 - thrown by the caller
+    core: Core, drain_id: str, queues: Sequence[str], limit: int
 ) -> Sequence[claims.ClaimedStep]:
+    alone_first = core.random() < _ALONE_FIRST
+
     def work(tx: Tx) -> Sequence[claims.ClaimedStep]:
         for queue in queues:
             for alone in (alone_first, not alone_first):
@@ -133,12 +100,7 @@ def ready_count(core: Core, queues: Sequence[str], limit: int = 1000) -> int:
         return sum(claims.count_ready(tx, queue, limit) for queue in free)
 
 
-def assign(
-    core: Core,
-    tx: Tx,
-    rows: Sequence[Any],
-    known: Mapping[str, claims.ClaimedRun] | None = None,
-) -> list[Assignment]:
+def assign(core: Core, tx: Tx, rows: Sequence[Any]) -> list[Assignment]:
     """Turn claimed steps into assignments: definition, input and results of parents.
 
     Args:
@@ -146,12 +108,10 @@ def assign(
         tx: any transaction.
         rows: with id, run_id, token, position, attempts, failures, losses, priority, alone, input
             and changes.
-        known: their runs; None: they are looked up.
     """
     if not rows:
         return []
-    run_ids = {row.run_id for row in rows}
-    run_rows = claims.runs_of(tx, sorted(run_ids)) if known is None else known
+    run_rows = claims.runs_of(tx, sorted({row.run_id for row in rows}))
     workflows = core.snapshots.load(tx, {row.snapshot_id for row in run_rows.values()})
     of_run = {run_id: workflows[row.snapshot_id] for run_id, row in run_rows.items()}
     results = parents_results(tx, [(row.run_id, row.position) for row in rows], of_run)

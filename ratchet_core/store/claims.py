@@ -5,13 +5,13 @@ Claims lock steps only and skip what others hold, so they never wait for a concl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from ratchet_core.domain.pause import PauseKind
 from ratchet_core.store.database import Tx
-from ratchet_core.store.driver import Bulk, Query, ask_all, write
+from ratchet_core.store.driver import Bulk, Query, write
 
 _COLUMNS: Final = (
     "steps.id, run_id, token, position, attempts, failures, losses, priority, alone, ready_at, "
@@ -46,18 +46,6 @@ _CLAIM: Final = {
         """  # noqa: S608
     ),
 }
-#: The same where nothing is paused, and else nothing.
-_CLAIM_FREE: Final = Query(
-    _CLAIM["postgresql"].sql.replace(
-        "ORDER BY", "AND NOT EXISTS (SELECT 1 FROM pauses) ORDER BY", 1
-    )
-)
-#: The runs of all that a drain holds. PostgreSQL looks each of an array up, whatever it thinks of
-#: the sizes of the tables.
-_RUNS_HELD: Final = Query(
-    "SELECT id, snapshot_id, input, traceparent FROM runs WHERE id = ANY(ARRAY("
-    "SELECT run_id FROM steps WHERE drain_id = :drain AND state IN ('claimed', 'running')))"
-)
 _DUE: Final = Query(
     "SELECT id, run_id FROM steps WHERE state = 'backoff' AND ready_at <= {now} "
     "ORDER BY ready_at LIMIT 1000"
@@ -147,8 +135,9 @@ class Outlook:
 def outlook(tx: Tx, queues: Sequence[str]) -> Outlook:
     """Look what waits in queues, when the next back-off ends, and what is paused."""
     [(due, is_any_paused, found)] = _OUTLOOK.rows(tx, {"queues": list(queues)})
+    due_in_us = None if due is None else int(due)
     if not is_any_paused:
-        return _unpaused(due, found)
+        return Outlook(due_in_us, bool(found), _NONE, _NONE)
     rows = _PAUSES.rows(tx, {})
     paused, workflows = (
         frozenset(subject for kind, subject in rows if kind == wanted)
@@ -156,45 +145,7 @@ def outlook(tx: Tx, queues: Sequence[str]) -> Outlook:
     )
     if found and paused:
         found = any(any_ready(tx, queue) for queue in queues if queue not in paused)
-    return Outlook(None if due is None else int(due), bool(found), paused, workflows)
-
-
-def _unpaused(due: Any, found: Any) -> Outlook:
-    return Outlook(None if due is None else int(due), bool(found), _NONE, _NONE)
-
-
-@dataclass(frozen=True, slots=True)
-class FreeClaim:
-    """What a claim found that looked and took in one round trip."""
-
-    outlook: Outlook  #: as it was before
-    steps: Sequence[ClaimedStep]  #: in no particular order
-    runs: Mapping[str, ClaimedRun]  #: of the steps, and of others that the drain holds
-
-
-def claim_free(tx: Tx, drain_id: str, queues: Sequence[str], count: int) -> FreeClaim | None:
-    """PostgreSQL: claim from the first queue together with the looks before and after it.
-
-    Returns:
-        What was found; None where something is paused, and nothing is claimed.
-    """
-    claimed = {"drain": drain_id, "queue": queues[0], "count": count, "alone": False}
-    looks, steps, runs = ask_all(
-        tx,
-        [
-            (_OUTLOOK, {"queues": list(queues)}),
-            (_CLAIM_FREE, claimed),
-            (_RUNS_HELD, {"drain": drain_id}),
-        ],
-    )
-    [(due, is_any_paused, found)] = looks
-    if is_any_paused and not steps:
-        return None
-    return FreeClaim(
-        _unpaused(due, found),
-        [ClaimedStep(*row) for row in steps],
-        {row[0]: ClaimedRun(*row[1:]) for row in runs},
-    )
+    return Outlook(due_in_us, bool(found), paused, workflows)
 
 
 def claim(tx: Tx, drain_id: str, queue: str, count: int, *, alone: bool) -> list[ClaimedStep]:

@@ -9,7 +9,6 @@ import re
 import pytest
 
 import ratchet_core.store
-from ratchet_core.store import claims
 from ratchet_core.store.database import Database
 from ratchet_core.store.driver import Bulk, Query
 from ratchet_core.store.schema import metadata
@@ -83,26 +82,6 @@ def test_a_bulk_that_is_planned_on_small_tables_looks_each_row_up(
 
     assert any(NODE.match(line) for line in plan), "\n".join(plan)
     assert unguided(plan) == [], "\n".join(plan)
-
-
-@pytest.mark.parametrize("runs", [0, 40])
-@pytest.mark.parametrize("name", ["_CLAIM_FREE", "_RUNS_HELD"])
-def test_a_claim_that_is_planned_on_small_tables_reads_no_whole_one(
-    house: House, name: str, runs: int
-) -> None:
-    if house.database.dialect != "postgresql":
-        pytest.skip("SQLite claims otherwise")
-    forget_what_was_analysed(house.database)
-    if runs:
-        store(house, runs)
-    query: Query = getattr(claims, name)
-    values = {"drain": "d", "queue": "default", "count": 300, "alone": False}
-
-    with house.database.read() as tx:
-        plan = [str(row[0]) for row in Query(f"EXPLAIN {query.sql}").rows(tx, values)]
-
-    others = [node for node in unguided(plan) if " on pauses" not in node]
-    assert others == [], "\n".join(plan)
 
 
 def test_the_bulks_of_the_hot_path_are_among_them() -> None:
