@@ -54,10 +54,45 @@ class Pace:
 #: Where one writes at a time: nobody should wait for the lock for more than 5 ms, and the others
 #: have it three quarters of the time.
 ALONE: Final = Pace(target_s=0.003, rest=3.0, fewest=10, most=2000)
-#: Where writers do not wait for each other, but share processors and disk: in one of fifty submits
-#: nobody should feel it. On a busy machine a transaction spends its time waiting for the processor;
-#: the least number of rows and the longest pause see to it that something is deleted there, too.
-BESIDE: Final = Pace(target_s=0.002, rest=29.0, fewest=50, most=600, longest_s=0.1)
+#: Where writers do not wait for each other, but share processors and disk: few meet a transaction,
+#: and lose no more than a millisecond by it. On a busy machine one spends its time waiting for the
+#: processor; the least number of rows and the longest pause see to it that rows go there, too.
+BESIDE: Final = Pace(target_s=0.001, rest=24.0, fewest=20, most=600, longest_s=0.1)
+
+
+class Urgency:
+    """How short pauses have to be, so that runs are deleted as fast as they once ended.
+
+    Whoever is slower than that will be behind for ever, however few feel it.
+    """
+
+    _LOOK_S: Final = 5.0  #: between two looks at how far it has come
+    _BEHIND: Final = 1.05  #: seconds of endings deleted in a second: fewer, and pauses get shorter
+    _AHEAD: Final = 1.5  #: the same: more, and they get longer again
+
+    def __init__(self, pace: Pace) -> None:
+        self._least = 1.0 / pace.rest  # a pause as long as the transaction
+        self._seen: tuple[int, float] | None = None
+        self.factor = 1.0  #: what pauses are to be multiplied by
+
+    def learn(self, ended_at_us: int, now_s: float) -> None:
+        """Take note of how far it has come.
+
+        Args:
+            ended_at_us: when the newest of the deleted runs had ended, in microseconds.
+            now_s: monotonic.
+        """
+        if self._seen is None:
+            self._seen = (ended_at_us, now_s)
+        elapsed_s = now_s - self._seen[1]
+        if elapsed_s < self._LOOK_S:
+            return
+        speed = (ended_at_us - self._seen[0]) / 1e6 / elapsed_s
+        self._seen = (ended_at_us, now_s)
+        if speed < self._BEHIND:
+            self.factor = max(self._least, self.factor * 0.7)
+        elif speed > self._AHEAD:
+            self.factor = min(1.0, self.factor * 1.2)
 
 
 class Portion:

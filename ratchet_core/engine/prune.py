@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from ratchet_core.domain.retention import ALONE, BESIDE, Portion, Retention, Together
+from ratchet_core.domain.retention import (
+    ALONE,
+    BESIDE,
+    Portion,
+    Retention,
+    Together,
+    Urgency,
+)
 from ratchet_core.engine.core import Core
 from ratchet_core.store import prune as stored
 from ratchet_core.store.database import Tx
@@ -75,6 +82,8 @@ class Pruner:
         self._runs = Portion(self._pace, 50)
         self._rows = Portion(self._pace, 100)
         self._together = Together()
+        self._urgencies: dict[str, Urgency] = {}  # by namespace
+        self._factor = 1.0  # of pauses
         self._gone: list[str] = []  # whose rows are not all deleted
         self._has_resumed = False  # nothing is left of whoever was interrupted before
         self._places: dict[str, stored.Place] = {}  # how far each namespace is deleted
@@ -111,7 +120,8 @@ class Pruner:
             longest_s = max(longest_s, pruned.took_s)
             began = self._clock()
             self._core.database.checkpoint()
-            wait(self._pace.pause_after(pruned.took_s + self._clock() - began))
+            pause_s = self._pace.pause_after(pruned.took_s + self._clock() - began)
+            wait(pause_s * self._factor)
         return Pruned(runs, rows, longest_s)
 
     def delete_what_belongs_to_no_run(self) -> None:
@@ -165,6 +175,10 @@ class Pruner:
             if not found.unchanged and place != stored.START:
                 found = stored.finished(tx, namespace, keep_s, limit, stored.START)
         self._places[namespace] = found.end
+        if found.unchanged:
+            urgency = self._urgencies.setdefault(namespace, Urgency(self._pace))
+            urgency.learn(found.end.ended_at, self._clock())
+            self._factor = urgency.factor
         return found.unchanged
 
     def _delete_rows(self) -> Pruned:

@@ -10,7 +10,15 @@ from sqlalchemy import text
 
 from ratchet_core.domain.log import LEVELS, LogLine, LogQuery
 from ratchet_core.domain.query import RunQuery, Window
-from ratchet_core.domain.retention import ALONE, BESIDE, Pace, Portion, Retention, Together
+from ratchet_core.domain.retention import (
+    ALONE,
+    BESIDE,
+    Pace,
+    Portion,
+    Retention,
+    Together,
+    Urgency,
+)
 from ratchet_core.domain.views import RunView
 from ratchet_core.engine.prune import Pruned, Pruner
 from ratchet_core.engine.transfer import ExportFile, import_runs, read_lines
@@ -394,3 +402,46 @@ def test_of_runs_with_many_rows_few_are_taken_together() -> None:
         runs = together.count(100)
         together.learn(runs, 3 * runs, is_all=True)
     assert together.count(100) == 27
+
+
+@pytest.mark.parametrize("pace", [ALONE, BESIDE])
+def test_pauses_get_shorter_while_runs_go_slower_than_they_once_ended(pace: Pace) -> None:
+    urgency = Urgency(pace)
+    for second in range(0, 300, 6):  # half a second of endings in a second
+        urgency.learn(second * 500_000, float(second))
+    assert urgency.factor == pytest.approx(1 / pace.rest)
+
+    behind_us = 300 * 500_000
+    for second in range(300, 600, 6):
+        urgency.learn(behind_us + (second - 300) * 3_000_000, float(second))
+    assert urgency.factor == 1.0
+
+
+def test_pauses_stay_as_they_are_while_runs_go_a_little_faster_than_they_once_ended() -> None:
+    urgency = Urgency(BESIDE)
+    for second in range(300):
+        urgency.learn(second * 1_200_000, float(second))
+
+    assert urgency.factor == 1.0
+
+
+@pytest.mark.parametrize(("apart_s", "is_hurried"), [(0.0001, True), (60.0, False)])
+def test_a_pruner_that_falls_behind_rests_less(
+    house: House, apart_s: float, is_hurried: bool
+) -> None:
+    runs = make(house, 30)
+    for place, run in enumerate(runs):
+        age(house, [run.id], 40 - place * apart_s / DAY_S)
+    now_s = 0.0
+    pauses: list[float] = []
+
+    def clock() -> float:  # each look at it takes a second: a transaction takes one, too
+        nonlocal now_s
+        now_s += 1.0
+        return now_s
+
+    pruner = Pruner(house.core, MONTH, clock=clock)
+    pruner._runs.size = 1
+    pruner.run(pauses.append, lambda: False)
+
+    assert (pauses[-1] < pauses[0] / 2) is is_hurried

@@ -15,6 +15,8 @@ from ratchet_core.store.schema import runs
 _TOGETHER: Final = 10_000
 #: Copies after which it is told how far it has come.
 _TOLD: Final = 100_000
+#: Between the ends of two copies, in microseconds: as if 500 a second had ended.
+_APART_US: Final = 2_000
 #: Columns that name a row; the copies get names of their own, the same in every table.
 _NAMES: Final = frozenset({"id", "run_id", "step_id", "attempt_id"})
 #: Made by the database.
@@ -61,6 +63,9 @@ def _copies(database: str, template: str, start: int, count: int) -> list[str]:
     for table in (runs, *CHILDREN):
         columns = [column.name for column in table.c if column.name not in _NUMBERED]
         values = [named.format(name) if name in _NAMES else name for name in columns]
+        if table is runs:
+            place = columns.index("completed_at")
+            values[place] = f"completed_at - n * {_APART_US}"
         key = "id" if table is runs else "run_id"
         statements.append(
             f"WITH RECURSIVE numbers(n) AS (SELECT {start} UNION ALL "  # noqa: S608 - our names
