@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
@@ -113,9 +113,12 @@ class Deliverer:
             return False
         handed_over = self._deliveries.hand_over()
         free = self._take_free()
-        parcels = self._deliveries.claim(free) if free else []
-        for _ in range(free - len(parcels)):
-            self._free.release()
+        parcels: Sequence[Parcel] = ()
+        try:
+            parcels = self._deliveries.claim(free) if free else ()
+        finally:
+            for _ in range(free - len(parcels)):
+                self._free.release()
         for parcel in parcels:
             pool.submit(self._deliver, parcel)
         return bool(handed_over or parcels)
