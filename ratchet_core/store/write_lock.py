@@ -26,9 +26,9 @@ class WriteLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._files: tuple[int, int] | None = None
         self._threads = threading.Lock()
         self._holder: int | None = None  #: thread that holds it
-        self._files: tuple[int, int] | None = None
         forget = weakref.WeakMethod(self._forget)
         os.register_at_fork(after_in_child=lambda: (call := forget()) and call())
 
@@ -36,10 +36,16 @@ class WriteLock:
         """In a forked child: the parent's lock is not ours, and must not outlive the parent."""
         self._threads = threading.Lock()
         self._holder = None
-        if self._files is not None:
-            for descriptor in self._files:
-                os.close(descriptor)
-            self._files = None
+        self._close()
+
+    def _close(self) -> None:
+        files, self._files = self._files, None
+        for descriptor in files or ():
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        """Give the files back: whoever still uses the lock keeps it alive."""
+        self._close()
 
     @contextmanager
     def held(self, *, polite: bool) -> Iterator[None]:

@@ -147,7 +147,9 @@ class Supervisor:
             self._asked += 1
 
     def _wait(self, wake: int) -> None:
-        if select.select([wake], [], [], TICK_S)[0]:
+        poll = select.poll()  # `select` takes no descriptor above 1,023
+        poll.register(wake, select.POLLIN)
+        if poll.poll(TICK_S * 1e3):
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
 

@@ -20,6 +20,8 @@ class Wakeup:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
+        self._poll = select.poll()  # `select` takes no descriptor above 1,023
+        self._poll.register(self._reader, select.POLLIN)
         self._before: dict[signal.Signals, signal._HANDLER] = {}
         self._fd_before = -1
 
@@ -43,7 +45,7 @@ class Wakeup:
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until a signal comes or the time is over."""
-        if select.select([self._reader], [], [], timeout_s)[0]:
+        if self._poll.poll(timeout_s * 1e3):
             with contextlib.suppress(BlockingIOError):
                 os.read(self._reader, 4096)
 

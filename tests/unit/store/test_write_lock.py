@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import signal
 import threading
@@ -146,3 +147,16 @@ def test_a_submit_leaves_the_queue_once_it_has_the_lock(path: Path) -> None:
         queue = os.open(path.with_name(path.name + ".queue"), os.O_RDWR)
         fcntl.flock(queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(queue)
+
+
+def test_a_lock_that_nobody_uses_any_more_gives_its_files_back(path: Path) -> None:
+    lock = WriteLock(path)
+    with lock.held(polite=False):
+        descriptors = lock._files or ()
+    del lock
+    gc.collect()
+
+    assert len(descriptors) == 2
+    for descriptor in descriptors:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
