@@ -212,7 +212,9 @@ def test_one_that_blocks_is_skipped_until_its_call_has_ended(live: Crowd, hook: 
     caller.start()
 
     found = wait_for(
-        lambda: (p := live.plugin(name))["state"] == "quarantined" and p, "its quarantine"
+        # the process itself knows it a moment before all are told
+        lambda: (p := live.plugin(name))["state"] == "quarantined" and p["quarantined_in"] and p,
+        "its quarantine",
     )
     assert f"a call of ratchet_{hook} has been running for over {CALL_S} s" in found["reason"]
     assert live.is_named(name)
