@@ -11,8 +11,7 @@ import pytest
 
 from ratchet_core.domain.delivery import DeliveryEnd, DeliveryPolicy, Destination, Origin
 from ratchet_core.domain.retry import Backoff
-from ratchet_core.engine.core import Core
-from ratchet_core.engine.deliver import Deliveries, Parcel
+from ratchet_core.engine.deliver import Parcel
 from ratchet_core.engine.destinations import DestinationRules
 from ratchet_core.errors import Conflict, DeliveryNotFound, Unavailable, ValidationFailed
 from ratchet_core.redaction import MASK
@@ -30,7 +29,6 @@ from ratchet_core.sdk import (
 from ratchet_core.store import deliveries as stored
 from ratchet_core.store.database import Database
 from ratchet_core.store.schema import deliveries, delivery_attempts
-from ratchet_core.worker import deliverer as deliverer_module
 from ratchet_core.worker.deliverer import Deliverer
 from ratchet_core.worker.parcel import Sender
 from tests.contract.engine_house import House, failure, workflow
@@ -401,41 +399,29 @@ def test_the_deliverer_brings_everything_and_ends_when_asked(database: Database)
         assert stored.next_in_us(tx) is None
 
 
-class AwayAtClaims(Deliveries):
-    """The verbs themselves, over a database that is away at the first claim of each size."""
-
-    def __init__(self, core: Core) -> None:
-        super().__init__(core)
-        self.failed: list[int] = []
-
-    def claim(self, count: int) -> list[Parcel]:
-        if count not in self.failed:
-            self.failed.append(count)
-            raise Unavailable("the database does not answer; try again")
-        return super().claim(count)
-
-
 def test_a_deliverer_goes_on_after_the_database_was_away_at_a_claim(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliverer_module, "_REST_S", 0.0)
     house = house_with(database, place("first"))
     complete(house)
-    recorder = Recorder()
-    kinds = {"recorder": recorder}
-    verbs = AwayAtClaims(house.core)
+    recorder, verbs = Recorder(), house.engine.deliveries
+    asked: list[int] = []
+    claim = verbs.claim
 
+    def away_once(count: int) -> list[Parcel]:
+        asked.append(count)
+        if len(asked) == 1:
+            raise Unavailable("the database does not answer; try again")
+        return claim(count)
+
+    monkeypatch.setattr(verbs, "claim", away_once)
+    kind = sender(recorder)
     deliverer = Deliverer(
-        verbs,
-        sender(recorder),
-        kinds,
-        slots=3,
-        notices=NoNotices(),
-        is_asked=lambda: bool(recorder.seen),
+        verbs, kind, {}, slots=3, notices=NoNotices(), is_asked=lambda: bool(recorder.seen)
     )
     deliverer.run()
 
-    assert verbs.failed == [3]  # and the next claim was of as many
+    assert asked[:2] == [3, 3]
     assert [row.state for row in rows(house)] == ["delivered"]
 
 
