@@ -7,16 +7,13 @@ while it does not they run their drains themselves.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
 import os
-import select
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import FrameType
 from typing import Final
 
 from ratchet_core.worker.chore import OwedReleases, Owner
@@ -30,6 +27,7 @@ from ratchet_core.worker.process import (
     unblock_signals,
 )
 from ratchet_core.worker.slot import ATTENDANTS, Mode, Slot
+from ratchet_core.worker.wakeup import Wakeup
 from ratchet_core.worker.watch import Watch, WatchOptions
 
 #: The supervisor looks at its horses this often.
@@ -91,7 +89,7 @@ class Supervisor:
             self._slots += [Slot(0, Mode.PUBLISH)] if roles.publish else []
         self._settings = runtime.settings.worker
         self._owed = OwedReleases(runtime, 2 * options.lease_s)
-        self._asked = 0
+        self._wakeup = Wakeup((signal.SIGTERM, signal.SIGINT))
         self._warm = False
         self._cold = False
         self._redis_look_at = 0.0
@@ -100,7 +98,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Run until asked to end; return the exit code."""
-        with self._signals() as wake:
+        with self._wakeup:
             gc.freeze()  # what is loaded by now stays shared between the children
             while not self._is_over():
                 self._look_at_redis()
@@ -108,61 +106,30 @@ class Supervisor:
                     self._care_for(slot)
                 self._owed.settle()
                 self._obey()
-                self._wait(wake)
+                self._wakeup.wait(TICK_S)
             self._owed.settle_within(_LAST_RELEASES_S)
         return 1 if self._gave_up else 0
 
     def _is_over(self) -> bool:
         wanted = [slot for slot in self._slots if slot.mode not in ATTENDANTS]
-        if not self._asked and any(not slot.is_done for slot in wanted):
+        if not self._wakeup.asked and any(not slot.is_done for slot in wanted):
             return False
-        if not self._asked:  # all drains are done or given up: the maintenance has to go too
-            self._asked = 1
+        if not self._wakeup.asked:  # all drains are done or given up: the maintenance has to go too
+            self._wakeup.asked = 1
         return all(slot.pid is None for slot in self._slots)
 
     # ── signals ─────────────────────────────────────────────────────────────────────────────────
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[int]:
-        """Count shutdown signals, and be woken by them and by the end of children."""
-        reader, writer = os.pipe()
-        os.set_blocking(reader, False)
-        os.set_blocking(writer, False)
-        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-        before = [signal.getsignal(number) for number in numbers]
-        woken_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        for number in numbers:
-            signal.signal(number, self._note_signal)
-        try:
-            yield reader
-        finally:
-            signal.set_wakeup_fd(woken_before)
-            for number, handler in zip(numbers, before, strict=True):
-                signal.signal(number, handler)
-            os.close(reader)
-            os.close(writer)
-
-    def _note_signal(self, number: int, _frame: FrameType | None) -> None:
-        if number != signal.SIGCHLD:
-            self._asked += 1
-
-    def _wait(self, wake: int) -> None:
-        poll = select.poll()  # `select` takes no descriptor above 1,023
-        poll.register(wake, select.POLLIN)
-        if poll.poll(TICK_S * 1e3):
-            with contextlib.suppress(BlockingIOError):
-                os.read(wake, 4096)
-
     def _obey(self) -> None:
         """Pass a first request to end on; a second one ends cold."""
-        if self._asked:
+        if self._wakeup.asked:
             if not self._warm:
                 self._warm = True
                 _log.info("ending warm: running steps are finished, the rest is given back")
             for slot in self._slots:
                 if slot.pid is not None and not slot.is_leaving:
                     slot.ask_to_end()
-        if self._asked > 1 and not self._cold:
+        if self._wakeup.asked > 1 and not self._cold:
             self._cold = True
             _log.warning("ending cold: running steps are interrupted")
             for slot in self._slots:
@@ -178,7 +145,7 @@ class Supervisor:
                 self._look_at(slot, now)
                 return
             self._bury(slot, ended[1], now)
-        if not (self._asked or slot.is_done) and now >= slot.start_at:
+        if not (self._wakeup.asked or slot.is_done) and now >= slot.start_at:
             self._start(slot)
 
     def _look_at(self, slot: Slot, now: float) -> None:

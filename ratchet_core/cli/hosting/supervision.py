@@ -11,9 +11,9 @@ from typing import Final
 from ratchet_core.cli.exit_code import ExitCode
 from ratchet_core.cli.hosting.definitions import Synced, SyncProcess, Watching
 from ratchet_core.cli.hosting.part import Part
-from ratchet_core.cli.hosting.wakeup import Wakeup
 from ratchet_core.dispatch.embedded import EmbeddedRedis
 from ratchet_core.errors import RatchetError
+from ratchet_core.worker.wakeup import Wakeup
 
 #: Longest time that parts get to end after the first request.
 PATIENCE_S: Final = 12.0

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ratchet_core.cli.hosting.definitions import Watching
 from ratchet_core.cli.hosting.part import BACKOFF_S, Part
-from ratchet_core.cli.hosting.wakeup import Wakeup
 from ratchet_core.config import Settings
 from ratchet_core.config.definitions import RegistrySettings, SourceSettings
+from ratchet_core.worker.wakeup import Wakeup
 from tests.waiting import wait_for
 
 #: A command line that is refused at once.

@@ -6,28 +6,36 @@ import contextlib
 import os
 import select
 import signal
+from collections.abc import Sequence
 from types import FrameType, TracebackType
 from typing import Final, Self
 
-_ASKING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Signals that ask a process to end, at a terminal or not.
+ASKING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Wakeup:
-    """Counts the requests to end; used as a context, in the main thread."""
+    """Counts the requests to end; used as a context, once, in the main thread.
 
-    def __init__(self) -> None:
+    Args:
+        asking: signals that ask to end. The end of a child wakes, too.
+    """
+
+    def __init__(self, asking: Sequence[signal.Signals] = ASKING) -> None:
         self.asked = 0  #: requests to end so far
-        self._reader, self._writer = os.pipe()
-        os.set_blocking(self._reader, False)
-        os.set_blocking(self._writer, False)
+        self._asking = asking
+        self._reader = self._writer = -1
         self._poll = select.poll()  # `select` takes no descriptor above 1,023
-        self._poll.register(self._reader, select.POLLIN)
         self._before: dict[signal.Signals, signal._HANDLER] = {}
         self._fd_before = -1
 
     def __enter__(self) -> Self:
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+        self._poll.register(self._reader, select.POLLIN)
         self._fd_before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        for number in (*_ASKING, signal.SIGCHLD):
+        for number in (*self._asking, signal.SIGCHLD):
             self._before[number] = signal.signal(number, self._note)
         return self
 
