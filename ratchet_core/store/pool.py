@@ -77,13 +77,13 @@ class ConnectionPool(pool.Pool):
         try:
             return self._create_connection()
         except BaseException:
-            self._close_one()
+            self._give_place_back()
             raise
 
     def _has_one(self) -> bool:
         return bool(self._idle) or self._open < self._size.most
 
-    def _close_one(self) -> None:
+    def _give_place_back(self) -> None:
         with self._changed:
             self._open -= 1
             self._changed.notify()
@@ -93,10 +93,10 @@ class ConnectionPool(pool.Pool):
         now = self._clock()
         with self._changed:
             self._idle.append((now, record))
-            spare = self._open - self._size.kept
-            stale = self._take_idle(spare, now - self._size.idle_s)
             if self._is_disposed:
-                stale += self._take_idle(self._open, now)
+                stale = self._take_idle(self._open, now)
+            else:
+                stale = self._take_idle(self._open - self._size.kept, now - self._size.idle_s)
             self._changed.notify()
         _close(stale)
 

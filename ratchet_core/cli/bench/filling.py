@@ -33,6 +33,9 @@ _SETTLED: Final = {"sqlite": ("ANALYZE",), "postgresql": ("VACUUM (ANALYZE)", "C
 def fill(site: Site, template: str, count: int, timeout_s: float = 900.0) -> None:
     """Copy a run with everything that belongs to it, so that there are `count` of it.
 
+    Each copy has ended a little before the one made before it; the tables are then analysed, and on
+    PostgreSQL vacuumed and on the disk.
+
     Args:
         site: whose database; nobody else writes.
         template: id of a run that is at its end.

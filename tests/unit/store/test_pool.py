@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 from sqlalchemy.pool import PoolProxiedConnection
@@ -91,10 +91,7 @@ def test_the_connection_that_was_used_last_is_used_next(server: Server) -> None:
     last = first.driver_connection
     first.close()
 
-    with ExitStack() as stack:
-        again = pool.connect()
-        stack.callback(again.close)
-
+    with closing(pool.connect()) as again:
         assert again.driver_connection is last
 
 

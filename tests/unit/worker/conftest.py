@@ -67,15 +67,17 @@ class ObservedEngine(Engine):
 
     def _note(self, verb: str, count: int) -> None:
         self.calls.append((verb, count))
-        if verb in self.away:
-            self.away.remove(verb)
-            raise Unavailable("the database does not answer; try again")
+        self._fail_if_in(self.away, verb)
 
     def _answer(self, verb: str, answer: Answer) -> Answer:
-        if verb in self.lost:
-            self.lost.remove(verb)
-            raise Unavailable("the database does not answer; try again")
+        self._fail_if_in(self.lost, verb)
         return answer
+
+    @staticmethod
+    def _fail_if_in(verbs: list[str], verb: str) -> None:
+        if verb in verbs:
+            verbs.remove(verb)
+            raise Unavailable("the database does not answer; try again")
 
     def counts(self, verb: str) -> list[int]:
         """Return how many items each call of a verb was about."""
