@@ -188,6 +188,7 @@ def test_subscribers_get_them_after_the_commit_by_pattern(house: House) -> None:
         fire(house.engine)
         house.engine.delete_schedule(schedule.id)
         wait_for(lambda: "schedule.deleted" in keeper.names(), "the last event")
+        wait_for(other.names, "the other's event, of which another thread tells")
 
     assert keeper.names()[0] == "schedule.created"
     assert set(keeper.names()) == {"schedule.created", "schedule.fired", "schedule.deleted"}
