@@ -2,7 +2,8 @@
 
 A drain claims ready steps, calls their handlers and concludes them (docs/explanation/workers.md).
 The rules about runs and steps are the engine's; how processes are hosted by RQ is `dispatch`'s.
-The entries are in `run`; the room itself imports nothing, because `process` is for others, too.
+The entries are in `run`; the room itself imports nothing, because `process` and
+`wakeup` are for others, too.
 """
 
 from __future__ import annotations

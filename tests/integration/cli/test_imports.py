@@ -26,6 +26,8 @@ SERVING: Final = "flask flask_smorest gunicorn graphql marshmallow werkzeug ratc
 SELDOM: Final = (
     "alembic psycopg flask_jwt_extended jwt ratchet_jwt.authenticator ratchet_core.cli.bench"
 )
+#: What runs steps; `worker.wakeup` and `worker.process` are for whoever watches processes.
+WORKING: Final = "ratchet_core.worker.run ratchet_core.worker.supervisor ratchet_core.worker.drain"
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,7 @@ SELDOM: Final = (
     [
         ("--version", f"{SERVING} {SELDOM} rich sqlalchemy redis rq pluggy jinja2 urllib3"),
         ("new --help", f"{SERVING} {SELDOM} rich sqlalchemy redis rq pluggy urllib3"),
-        ("up --help", f"{SERVING} {SELDOM} rich sqlalchemy pluggy ratchet_core.worker"),
+        ("up --help", f"{SERVING} {SELDOM} rich sqlalchemy pluggy {WORKING}"),
         ("db stats --json", f"{SERVING} {SELDOM} rich ratchet_core.worker ratchet_core.scheduler"),
         ("runs list --json", f"{SELDOM} flask gunicorn graphql rich ratchet_core.scheduler"),
         ("worker --burst", f"{SERVING} {SELDOM} rich ratchet_core.scheduler ratchet_core.ingest"),
