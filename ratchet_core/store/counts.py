@@ -11,11 +11,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Table, cast, delete, func, insert, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Table,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+)
 
 from ratchet_core.store.database import Tx
 from ratchet_core.store.driver import Query, Rows
@@ -111,16 +123,21 @@ def _add(tx: Tx, counted: Counted, numbers: Mapping[tuple[Any, ...], int]) -> No
 
 def groups(tx: Tx, counted: Counted, choice: Choice) -> list[Group]:
     """Return the groups that a choice lets through; none that is empty."""
+    statement = _groups_by(counted, tuple(name for name, _ in choice))
+    chosen = {f"chosen_{place}": list(values) for place, (_, values) in enumerate(choice)}
+    return [Group(tuple(row[:-1]), int(row[-1])) for row in tx.execute(statement, chosen)]
+
+
+@lru_cache(maxsize=256)  # to build it takes longer than to execute it; filters are few
+def _groups_by(counted: Counted, names: tuple[str, ...]) -> Select[Any]:
     counts = counted.counts
     columns = [counts.c[key] for key in counted.keys]
     number = func.sum(counts.c.number)
-    statement = (
-        select(*columns, number)
-        .where(*conditions(counts, choice))
-        .group_by(*columns)
-        .having(number > 0)
-    )
-    return [Group(tuple(row[:-1]), int(row[-1])) for row in tx.execute(statement)]
+    chosen = [
+        counts.c[name].in_(bindparam(f"chosen_{place}", expanding=True))
+        for place, name in enumerate(names)
+    ]
+    return select(*columns, number).where(*chosen).group_by(*columns).having(number > 0)
 
 
 def everything(tx: Tx, counted: Counted) -> int:

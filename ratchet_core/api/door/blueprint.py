@@ -77,6 +77,11 @@ _IDEMPOTENCY_KEY: Final = {
 class StrictParser(FlaskParser):
     """Reads bodies and parameters and raises our errors."""
 
+    def use_args(self, argmap: Any, *args: Any, **options: Any) -> Any:
+        """Read arguments of a view by one schema for all its calls; to make one takes long."""
+        schema = argmap() if isinstance(argmap, type) else argmap
+        return super().use_args(schema, *args, **options)
+
     def load_json(self, req: Request, schema: Schema) -> Any:
         """Return the body as a JSON value; no body is an empty object."""
         limits = ratchet().settings.limits

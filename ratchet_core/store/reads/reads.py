@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import BindParameter, ColumnElement, bindparam, select
 
 from ratchet_core.domain.query import AttemptQuery, RunQuery, Window, WorkflowQuery
 from ratchet_core.domain.states import AttemptState, RunState
@@ -46,6 +46,11 @@ from ratchet_core.store.schema import attempts, journal, runs, steps
 
 #: Built once: building a statement costs more than asking it.
 _RUN = select(runs).where(runs.c.id == bindparam("run_id"))
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_BY_ID = select(runs).where(runs.c.id.in_(_IDS))
+_SNAPSHOTS = select(runs.c.id, runs.c.snapshot_id).where(runs.c.id.in_(_IDS))
+_STEPS = select(steps).where(steps.c.run_id.in_(_IDS)).order_by(steps.c.run_id, steps.c.position)
+_ATTEMPTS_BY_ID = ATTEMPTS.where(attempts.c.id.in_(_IDS))
 _RUN_STATE = select(runs.c.state).where(runs.c.id == bindparam("run_id"))
 
 
@@ -98,15 +103,15 @@ class Reads:
     def runs_by_id(self, run_ids: Sequence[str]) -> dict[str, RunView]:
         """Return those of the runs that exist, by id."""
         with self._database.read() as tx:
-            rows = tx.execute(select(runs).where(runs.c.id.in_(list(run_ids)))).all()
+            rows = tx.execute(_BY_ID, {"ids": list(run_ids)}).all()
         return {row.id: run_view(row) for row in rows}
 
     def runs(self, query: RunQuery, window: Window) -> Page[RunView]:
         """Return a part of the list of runs."""
         with self._database.snapshot() as tx:
             part = list_query.runs_part(tx, query, window)
-            chosen = select(runs).where(runs.c.id.in_(part.ids))
-            rows = {row.id: row for row in tx.execute(chosen)} if part.ids else {}
+            found = tx.execute(_BY_ID, {"ids": part.ids}) if part.ids else ()
+            rows = {row.id: row for row in found}
         items = tuple(run_view(rows[key]) for key in part.ids)
         return Page(items=items, total=part.total, next_cursor=part.cursor)
 
@@ -131,11 +136,10 @@ class Reads:
             RunNotFound: one of them does not exist.
         """
         with self._database.read() as tx:
-            chosen = select(runs.c.id, runs.c.snapshot_id).where(runs.c.id.in_(list(run_ids)))
-            snapshot_of = {row.id: row.snapshot_id for row in tx.execute(chosen)}
+            ids = {"ids": list(run_ids)}
+            snapshot_of = {row.id: row.snapshot_id for row in tx.execute(_SNAPSHOTS, ids)}
             definitions = self._snapshots.load(tx, set(snapshot_of.values()))
-            statement = select(steps).where(steps.c.run_id.in_(list(run_ids)))
-            rows = tx.execute(statement.order_by(steps.c.run_id, steps.c.position)).all()
+            rows = tx.execute(_STEPS, ids).all()
         found: dict[str, list[StepView]] = {}
         for run_id in run_ids:
             if run_id not in snapshot_of:
@@ -162,8 +166,8 @@ class Reads:
         """Return a part of the list of attempts."""
         with self._database.snapshot() as tx:
             part = list_query.attempts_part(tx, query, window)
-            chosen = ATTEMPTS.where(attempts.c.id.in_(part.ids))
-            rows = {row.id: row for row in tx.execute(chosen)} if part.ids else {}
+            found = tx.execute(_ATTEMPTS_BY_ID, {"ids": part.ids}) if part.ids else ()
+            rows = {row.id: row for row in found}
         # one whose run is being deleted is counted and has no step any more
         items = tuple(attempt_view(rows[key]) for key in part.ids if key in rows)
         return Page(items=items, total=part.total, next_cursor=part.cursor)
