@@ -7,13 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import orjson
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from ratchet_core.store.clock import known_datetime, now_us, to_datetime
 from ratchet_core.store.database import AnyRow, Tx
 from ratchet_core.store.schema import api_keys
 
 _MINUTE_US = 60_000_000
+# Both are asked with each call; building them costs more than asking.
+_FIND = select(
+    api_keys,
+    (
+        api_keys.c.revoked_at.is_(None)
+        & or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now_us())
+    ).label("alive"),
+).where(api_keys.c.prefix == bindparam("prefix"))
+_OLD_USE = select(api_keys.c.id).where(
+    api_keys.c.id == bindparam("key_id"),
+    or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < now_us() - _MINUTE_US),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +90,7 @@ def add(tx: Tx, key: NewKey) -> None:
 
 def find(tx: Tx, prefix: str) -> FoundKey | None:
     """Return the key with that prefix, whether it still holds or not."""
-    alive = api_keys.c.revoked_at.is_(None) & or_(
-        api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now_us()
-    )
-    row = tx.execute(
-        select(api_keys, alive.label("alive")).where(api_keys.c.prefix == prefix)
-    ).first()
+    row = tx.execute(_FIND, {"prefix": prefix}).first()
     if row is None:
         return None
     return FoundKey(key=_view(row), digest=row.digest, is_alive=bool(row.alive))
@@ -109,8 +116,7 @@ def note_use(tx: Tx, key_id: str) -> None:
 
 def is_use_old(tx: Tx, key_id: str) -> bool:
     """Tell whether the stored last use of a key is over a minute old, or there is none."""
-    old = or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < now_us() - _MINUTE_US)
-    return tx.execute(select(api_keys.c.id).where(api_keys.c.id == key_id, old)).first() is not None
+    return tx.execute(_OLD_USE, {"key_id": key_id}).first() is not None
 
 
 def _view(row: AnyRow) -> StoredKey:

@@ -83,7 +83,14 @@ _NEXT: Final = Query("SELECT min(ready_at) - {now} FROM deliveries WHERE state =
 _ADD_DISABLED: Final = Bulk(
     "INSERT INTO disabled_destinations", "destination text, reason text, disabled_at bigint"
 )
+# built once: building a statement costs more than asking it
 _RUN: Final = select(runs).where(runs.c.id == bindparam("run_id"))
+_LATEST_ATTEMPT: Final = (
+    select(attempts.c.id)
+    .where(attempts.c.run_id == bindparam("run_id"))
+    .order_by(attempts.c.started_at.desc(), attempts.c.id.desc())
+    .limit(1)
+)
 _ANY_DUE_RUN: Final = Query(
     "SELECT 1 FROM runs WHERE outbox = 1 AND completed_at IS NOT NULL LIMIT 1"
 )
@@ -212,6 +219,4 @@ def run_of(tx: Tx, run_id: str) -> AnyRow | None:
 
 def latest_attempt_id(tx: Tx, run_id: str) -> str | None:
     """Return the id of the attempt of a run that started last."""
-    newest = attempts.c.started_at.desc(), attempts.c.id.desc()
-    found = select(attempts.c.id).where(attempts.c.run_id == run_id).order_by(*newest).limit(1)
-    return tx.execute(found).scalar()
+    return tx.execute(_LATEST_ATTEMPT, {"run_id": run_id}).scalar()
