@@ -11,6 +11,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from ratchet_core.app.affinity import keep_together
 from ratchet_core.app.factory import create_app
 from ratchet_core.config import Settings, check_bind
 from ratchet_core.runtime import Ratchet
@@ -92,6 +93,8 @@ class EmbeddedServer(BaseApplication):  # type: ignore[misc] # gunicorn has no t
         }
 
     def _forget_connections(self, _arbiter: Arbiter, _worker: object) -> None:
+        if self._ratchet.settings.server.one_processor:
+            keep_together()
         self._ratchet.forget_connections()
         self._ratchet.plugins.watch("api", new_id())
 

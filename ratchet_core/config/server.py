@@ -142,6 +142,12 @@ class ServerSettings:
         at_least=0,
         at_most=65_535,
     )
+    one_processor: bool = setting(
+        "Whether the threads of an API process stay together on one processor (Linux): Python runs"
+        " one at a time. Switch it off where plugins compute outside of the interpreter's lock.",
+        "server.one_processor",
+        default=True,
+    )
     allow_unauthenticated: bool = setting(
         "Whether an address other than loopback may be bound while authentication is off.",
         "server.allow_unauthenticated",
