@@ -56,15 +56,19 @@ def keep_together() -> None:
     looking.start()
 
 
-def better_place(here: int, used: float, idle: Mapping[int, float]) -> int | None:
+def may_gain(used: float) -> bool:
+    """Tell whether a process may want another processor that ran for such a share of a while."""
+    return _LITTLE < used < _MUCH
+
+
+def better_place(here: int, idle: Mapping[int, float]) -> int | None:
     """Return where there is room for a process that is crowded where it is; None: it stays.
 
     Args:
         here: its processor.
-        used: share of the last while that the process was running, 0 to 1.
-        idle: share of that while that each processor was idle, 0 to 1.
+        idle: share of the last while that each processor was idle, 0 to 1.
     """
-    if not _LITTLE < used < _MUCH or idle.get(here, 1.0) > _FULL:
+    if idle.get(here, 1.0) > _FULL:
         return None
     others = {place: share for place, share in idle.items() if place != here}
     best = max(others, key=others.__getitem__, default=None)
@@ -83,27 +87,34 @@ def idle_shares(before: Mapping[int, _Ticks], after: Mapping[int, _Ticks]) -> di
 def read_ticks(text: str) -> dict[int, _Ticks]:
     """Read what `/proc/stat` says of each processor."""
     found = {}
-    for line in text.splitlines():
+    for line in text.splitlines()[1:]:  # the first one is of all together
+        if not line.startswith("cpu"):
+            break
         name, *numbers = line.split()
-        if name.startswith("cpu") and name != "cpu":
-            ticks = [int(number) for number in numbers[:8]]  # what follows is counted in these
-            found[int(name.removeprefix("cpu"))] = _Ticks(ticks[3] + ticks[4], sum(ticks))
+        ticks = [int(number) for number in numbers[:8]]  # what follows is counted in these
+        found[int(name.removeprefix("cpu"))] = _Ticks(ticks[3] + ticks[4], sum(ticks))
     return found
 
 
 def _look_around(here: int, allowed: frozenset[int]) -> None:
-    at_s, used_s, ticks = time.monotonic(), time.process_time(), _read()
+    at_s, used_s = time.monotonic(), time.process_time()
+    ticks: dict[int, _Ticks] | None = None
     while True:
         time.sleep(LOOK_S)
-        now_s, now_used_s, now_ticks = time.monotonic(), time.process_time(), _read()
-        used = (now_used_s - used_s) / (now_s - at_s)
-        idle = idle_shares(ticks, now_ticks)
-        place = better_place(here, used, {key: idle[key] for key in idle.keys() & allowed})
+        since_s, at_s = at_s, time.monotonic()
+        before_s, used_s = used_s, time.process_time()
+        if not may_gain((used_s - before_s) / (at_s - since_s)):
+            ticks = None  # the file takes long to read where there are many processors
+            continue
+        before, ticks = ticks, _read()
+        if before is None:
+            continue
+        idle = idle_shares(before, ticks)
+        place = better_place(here, {key: idle[key] for key in idle.keys() & allowed})
         # of several processes that are crowded in one place, not all go to the same other one
         if place is not None and random.choice((True, False)):  # noqa: S311
             _move(place)
             here = place
-        at_s, used_s, ticks = now_s, now_used_s, now_ticks
 
 
 def _read() -> dict[int, _Ticks]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ratchet_core.app.affinity import better_place, idle_shares, read_ticks
+from ratchet_core.app.affinity import better_place, idle_shares, may_gain, read_ticks
 
 #: As Linux writes it: user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice.
 BEFORE = """\
@@ -71,22 +71,24 @@ def test_nothing_is_told_of_a_time_in_which_no_tick_passed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("used", "idle", "place"),
+    ("idle", "place"),
     [
-        pytest.param(0.5, {0: 0.0, 1: 0.9, 2: 0.4}, 1, id="it shares its processor: the idlest"),
-        pytest.param(0.5, {0: 0.0, 1: 0.2}, None, id="there is no room elsewhere either"),
-        pytest.param(0.5, {0: 0.3, 1: 0.9}, None, id="there is room where it is"),
-        pytest.param(0.9, {0: 0.0, 1: 0.9}, None, id="nobody else works there"),
-        pytest.param(0.1, {0: 0.0, 1: 0.9}, None, id="it does next to nothing"),
-        pytest.param(0.5, {0: 0.0}, None, id="there is no other"),
-        pytest.param(0.5, {1: 0.9}, None, id="its own is not told of"),
-        pytest.param(0.5, {}, None, id="nothing is told"),
+        pytest.param({0: 0.0, 1: 0.9, 2: 0.4}, 1, id="it is crowded: the idlest"),
+        pytest.param({0: 0.0, 1: 0.2}, None, id="there is no room elsewhere either"),
+        pytest.param({0: 0.3, 1: 0.9}, None, id="there is room where it is"),
+        pytest.param({0: 0.0}, None, id="there is no other"),
+        pytest.param({1: 0.9}, None, id="its own is not told of"),
+        pytest.param({}, None, id="nothing is told"),
     ],
 )
 def test_a_process_moves_where_it_is_crowded_and_there_is_room(
-    used: float, idle: dict[int, float], place: int | None
+    idle: dict[int, float], place: int | None
 ) -> None:
-    assert better_place(0, used, idle) == place
+    assert better_place(0, idle) == place
+
+
+def test_a_process_stays_that_does_little_or_has_its_processor_for_itself() -> None:
+    assert [may_gain(used) for used in (0.1, 0.5, 0.9)] == [False, True, False]
 
 
 @linux_only
