@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 #: Pause between two looks whether somebody else works on the same processor.
-LOOK_S: Final = 1.0
+_LOOK_S: Final = 1.0
 
 _STAT: Final = Path("/proc/stat")
 _THREADS: Final = Path("/proc/self/task")
@@ -100,7 +100,7 @@ def _look_around(here: int, allowed: frozenset[int]) -> None:
     at_s, used_s = time.monotonic(), time.process_time()
     ticks: dict[int, _Ticks] | None = None
     while True:
-        time.sleep(LOOK_S)
+        time.sleep(_LOOK_S)
         since_s, at_s = at_s, time.monotonic()
         before_s, used_s = used_s, time.process_time()
         if not may_gain((used_s - before_s) / (at_s - since_s)):

@@ -86,13 +86,13 @@ class EmbeddedServer(BaseApplication):  # type: ignore[misc] # gunicorn has no t
             "keepalive": _KEEP_ALIVE_S,
             "loglevel": self._options.log_level,
             "proc_name": "ratchet-api",
-            "post_fork": self._forget_connections,
+            "post_fork": self._begin_process,
             "when_ready": self._announce,
             "control_socket_disable": True,
             **_tls(self._ratchet.settings),
         }
 
-    def _forget_connections(self, _arbiter: Arbiter, _worker: object) -> None:
+    def _begin_process(self, _arbiter: Arbiter, _worker: object) -> None:
         if self._ratchet.settings.server.one_processor:
             keep_together()
         self._ratchet.forget_connections()

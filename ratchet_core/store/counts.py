@@ -123,21 +123,8 @@ def _add(tx: Tx, counted: Counted, numbers: Mapping[tuple[Any, ...], int]) -> No
 
 def groups(tx: Tx, counted: Counted, choice: Choice) -> list[Group]:
     """Return the groups that a choice lets through; none that is empty."""
-    statement = _groups_by(counted, tuple(name for name, _ in choice))
-    chosen = {f"chosen_{place}": list(values) for place, (_, values) in enumerate(choice)}
-    return [Group(tuple(row[:-1]), int(row[-1])) for row in tx.execute(statement, chosen)]
-
-
-@lru_cache(maxsize=256)  # to build it takes longer than to execute it; filters are few
-def _groups_by(counted: Counted, names: tuple[str, ...]) -> Select[Any]:
-    counts = counted.counts
-    columns = [counts.c[key] for key in counted.keys]
-    number = func.sum(counts.c.number)
-    chosen = [
-        counts.c[name].in_(bindparam(f"chosen_{place}", expanding=True))
-        for place, name in enumerate(names)
-    ]
-    return select(*columns, number).where(*chosen).group_by(*columns).having(number > 0)
+    numbers = by(tx, counted, counted.keys, choice)
+    return [Group(key, number) for key, number in numbers.items() if number > 0]
 
 
 def everything(tx: Tx, counted: Counted) -> int:
@@ -147,14 +134,24 @@ def everything(tx: Tx, counted: Counted) -> int:
 
 def by(tx: Tx, counted: Counted, names: Sequence[str], choice: Choice) -> dict[Any, int]:
     """Return how many rows there are of each value of one column, or of each tuple of several."""
-    columns = [counted.counts.c[name] for name in names]
-    statement = (
-        select(*columns, func.sum(counted.counts.c.number))
-        .where(*conditions(counted.counts, choice))
-        .group_by(*columns)
-    )
-    found = {tuple(row[:-1]): int(row[-1]) for row in tx.execute(statement)}
-    return {key if len(names) > 1 else key[0]: number for key, number in found.items() if number}
+    statement = _sums(counted, tuple(names), tuple(name for name, _ in choice))
+    chosen = {f"chosen_{place}": list(values) for place, (_, values) in enumerate(choice)}
+    return {
+        tuple(row[:-1]) if len(names) > 1 else row[0]: int(row[-1])
+        for row in tx.execute(statement, chosen)
+    }
+
+
+@lru_cache(maxsize=256)  # to build it takes longer than to execute it; filters are few
+def _sums(counted: Counted, names: tuple[str, ...], filters: tuple[str, ...]) -> Select[Any]:
+    counts = counted.counts
+    columns = [counts.c[name] for name in names]
+    number = func.sum(counts.c.number)
+    chosen = [
+        counts.c[name].in_(bindparam(f"chosen_{place}", expanding=True))
+        for place, name in enumerate(filters)
+    ]
+    return select(*columns, number).where(*chosen).group_by(*columns).having(number != 0)
 
 
 def conditions(table: Table, choice: Choice) -> list[ColumnElement[bool]]:
